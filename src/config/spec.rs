@@ -1,0 +1,42 @@
+//! The checked configuration: each stage's own Spec, and what belongs to the process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::Calendar;
+use crate::{account, category, client, egress, listen, policy, tube};
+
+/// A whole configuration without a mistake. It never changes; a reload makes another.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[gateway] name`: in Via, logs and pages.
+    pub name: String,
+    /// How the gateway's place reads the clock.
+    pub calendar: Calendar,
+    /// What must survive a restart.
+    pub state_dir: PathBuf,
+    /// How long a drain waits for open flows.
+    pub drain: Duration,
+    /// `[admin] address`.
+    pub admin: SocketAddr,
+    /// `[log]`.
+    pub log: account::Spec,
+    /// `[[listener]]`; at least one.
+    pub listeners: Vec<listen::Spec>,
+    /// `[egress]`, `[dns]`, `[guard]`.
+    pub egress: egress::Spec,
+    /// `[link]` and `[tube]`.
+    pub tubes: tube::Spec,
+    /// `[category]`.
+    pub categories: category::Spec,
+    /// `[group]`.
+    pub clients: client::Spec,
+    /// `[[rule]]` and `default`.
+    pub policy: policy::Spec,
+    /// `[[test]]`.
+    pub tests: Vec<policy::Test>,
+    /// Every file that was read, the first the one that was named.
+    pub files: Vec<Arc<Path>>,
+}

@@ -1,0 +1,86 @@
+//! What a configuration says of ways out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::base::{Cidr, EgressId, Name, Target};
+
+/// Every egress, the resolver, and what no flow may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The `[egress.NAME]` tables; the built-in `system` (no option set) is not among them.
+    pub egresses: Vec<Egress>,
+    /// `[dns]`.
+    pub dns: Dns,
+    /// `[guard]`.
+    pub guard: Guard,
+}
+
+/// One `[egress.NAME]`: how connections leave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Egress {
+    /// Its name.
+    pub id: EgressId,
+    /// The source address towards IPv4 targets.
+    pub source_v4: Option<Ipv4Addr>,
+    /// The source address towards IPv6 targets.
+    pub source_v6: Option<Ipv6Addr>,
+    /// The interface it is bound to (SO_BINDTODEVICE, socket(7)).
+    pub interface: Option<String>,
+    /// The firewall mark for policy routing (SO_MARK, socket(7)).
+    pub fwmark: Option<u32>,
+    /// The DSCP on every packet, 0 to 63 (RFC 2474).
+    pub dscp: Option<u8>,
+    /// The next proxy on the way.
+    pub parent: Option<Parent>,
+    /// How long a connection may take to be made, all addresses together.
+    pub connect_timeout: Duration,
+}
+
+/// A parent proxy, reached over plain HTTP/1.1.
+#[derive(Clone, PartialEq)]
+pub struct Parent {
+    /// Where it is.
+    pub target: Target,
+    /// User and password for Basic authentication (RFC 7617).
+    pub credentials: Option<(String, String)>,
+}
+
+/// `[dns]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dns {
+    /// The servers; empty: the system's.
+    pub servers: Vec<SocketAddr>,
+    /// Names answered from here before any server is asked; a name covers itself only.
+    pub hosts: HashMap<Name, Vec<IpAddr>>,
+}
+
+/// `[guard]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Addresses that are never dialled, checked after resolution.
+    pub deny: Vec<Cidr>,
+    /// The ports that may be asked for.
+    pub ports: Vec<RangeInclusive<u16>>,
+}
+
+impl Guard {
+    /// Whether this address may be dialled.
+    pub fn permits(&self, address: IpAddr) -> bool {
+        !self.deny.iter().any(|net| net.contains(address))
+    }
+
+    /// Whether this port may be asked for.
+    pub fn permits_port(&self, port: u16) -> bool {
+        self.ports.iter().any(|range| range.contains(&port))
+    }
+}
+
+/// Never shows the password.
+impl std::fmt::Debug for Parent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parent").field("target", &self.target).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+//! What a configuration says of a listener.
+
+use std::net::SocketAddr;
+
+use crate::base::{Cidr, ListenerId};
+
+/// One `[[listener]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Its name, unique among listeners.
+    pub id: ListenerId,
+    /// How clients speak to it.
+    pub mode: Mode,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who may connect; nobody else, so an empty list is refused in `check`.
+    pub clients: Vec<Cidr>,
+}
+
+/// How clients speak to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// An HTTP proxy: CONNECT and absolute-form requests (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2).
+    Explicit,
+}
