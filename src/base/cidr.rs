@@ -61,7 +61,17 @@ impl FromStr for Cidr {
         if net.trunc() != net {
             return Err(CidrError::HostBits(Cidr(net.trunc())));
         }
-        Ok(Cidr(net))
+        Ok(Cidr(canonical(net)))
+    }
+}
+
+/// A network of IPv4-mapped addresses is the IPv4 network it carries: addresses are looked up as what they carry.
+fn canonical(net: IpNet) -> IpNet {
+    match (net.network().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (IpAddr::V4(address), Some(prefix)) if net.network().is_ipv6() => {
+            IpNet::new(IpAddr::V4(address), prefix).unwrap_or(net)
+        }
+        _ => net,
     }
 }
 
@@ -80,6 +90,14 @@ mod tests {
         let loopback: Cidr = "127.0.0.0/8".parse().unwrap();
         assert!(loopback.contains("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!loopback.contains("::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_mapped_network_is_the_ipv4_network_it_carries() {
+        let mapped: Cidr = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert_eq!(mapped.to_string(), "10.0.0.0/8");
+        assert!(mapped.contains("10.1.2.3".parse().unwrap()));
+        assert_eq!("::ffff:0:0/96".parse::<Cidr>().unwrap().to_string(), "0.0.0.0/0");
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl FromStr for Name {
         if text.is_empty() {
             return Err(HostError::Empty);
         }
-        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
+        let plain =
+            text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
         let name: Arc<str> = if plain && !text.contains("xn--") {
             Arc::from(text)
         } else if text.is_ascii() && !text.to_ascii_lowercase().contains("xn--") {

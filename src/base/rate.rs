@@ -56,8 +56,7 @@ pub enum UnitError {
     TooLarge,
 }
 
-const RATE_UNITS: &[(&str, u64)] =
-    &[("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
+const RATE_UNITS: &[(&str, u64)] = &[("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
 const SIZE_UNITS: &[(&str, u64)] = &[
     ("B", 1),
     ("kB", 1_000),
@@ -158,8 +157,11 @@ impl fmt::Display for Direction {
 /// The largest unit that leaves at most two decimals: `2.5 Mbit/s`, `64 kbit/s`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, scale) =
-            RATE_UNITS.iter().rev().find(|(_, scale)| self.0 >= *scale && (self.0 * 100) % scale == 0).unwrap_or(&("bit/s", 1));
+        let (name, scale) = RATE_UNITS
+            .iter()
+            .rev()
+            .find(|(_, scale)| self.0 >= *scale && (self.0 * 100).is_multiple_of(*scale))
+            .unwrap_or(&("bit/s", 1));
         let hundredths = self.0 * 100 / scale;
         match (hundredths / 100, hundredths % 100) {
             (whole, 0) => write!(f, "{whole} {name}"),
@@ -188,7 +190,10 @@ mod tests {
 
     #[test]
     fn a_wrong_unit_names_the_allowed_ones() {
-        assert_eq!("20 Mb/s".parse::<Rate>().unwrap_err().to_string(), "the unit must be one of bit/s, kbit/s, Mbit/s, Gbit/s");
+        assert_eq!(
+            "20 Mb/s".parse::<Rate>().unwrap_err().to_string(),
+            "the unit must be one of bit/s, kbit/s, Mbit/s, Gbit/s"
+        );
         assert_eq!("20".parse::<Rate>(), Err(UnitError::Unit("bit/s, kbit/s, Mbit/s, Gbit/s")));
         assert_eq!("fast".parse::<Rate>(), Err(UnitError::Number));
         assert_eq!("0 Mbit/s".parse::<Rate>(), Err(UnitError::Zero));

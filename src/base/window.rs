@@ -80,8 +80,13 @@ impl Window {
 
     /// Whether this window is open whenever the other is. Exact but for the hours that summer time moves.
     pub fn contains(&self, other: &Window) -> bool {
-        let (own, of) = (self.minutes(), other.minutes());
-        of.iter().zip(own.iter()).all(|(of, own)| !of || *own) && (!self.except_bank_holidays || other.except_bank_holidays)
+        if !self.except_bank_holidays {
+            return other.minutes().iter().zip(self.minutes()).all(|(of, own)| !of || own);
+        }
+        // A holiday takes away a whole opening, also its part after midnight. So each opening of the other must lie in
+        // the one of this window that the same holidays take away.
+        let opening = self.opens <= other.opens && other.closes <= self.closes;
+        opening && other.except_bank_holidays && other.days & !self.days == 0
     }
 
     /// Whether the two are ever open together.
@@ -217,12 +222,9 @@ mod tests {
 
     #[test]
     fn a_window_prints_as_it_was_written() {
-        for text in [
-            "Mon-Fri 12:00-14:00 except bank-holidays",
-            "Sat,Sun 00:00-24:00",
-            "22:00-06:00",
-            "Mon,Wed 09:30-10:00",
-        ] {
+        for text in
+            ["Mon-Fri 12:00-14:00 except bank-holidays", "Sat,Sun 00:00-24:00", "22:00-06:00", "Mon,Wed 09:30-10:00"]
+        {
             assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
         }
     }
@@ -276,6 +278,11 @@ mod tests {
         assert!(window("Mon-Fri 09:00-17:00").contains(&window("Tue 12:00-14:00")));
         assert!(!window("Mon-Fri 09:00-17:00").contains(&window("Sat 12:00-14:00")));
         assert!(!window("12:00-14:00 except bank-holidays").contains(&window("12:00-14:00")));
+        assert!(window("09:00-17:00 except bank-holidays").contains(&window("Mon 12:00-14:00 except bank-holidays")));
+        // After a holiday the night's end is closed, the early morning open.
+        let night = window("22:00-06:00 except bank-holidays");
+        assert!(!night.contains(&window("03:00-04:00 except bank-holidays")));
+        assert!(window("22:00-06:00").contains(&window("03:00-04:00 except bank-holidays")));
         assert!(window("Sun 22:00-06:00").meets(&window("Mon 05:00-07:00")));
         assert!(!window("Sun 22:00-06:00").meets(&window("Mon 06:00-07:00")));
     }
