@@ -2,4 +2,7 @@
 
 pub mod spec;
 
+pub mod clients;
+
+pub use clients::Clients;
 pub use spec::{Group, Spec};

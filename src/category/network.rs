@@ -1,0 +1,95 @@
+//! The table of networks: from an address to the entries whose network it is in, the longest prefix first.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::mark::{Mark, Marks};
+use super::matches::Matched;
+use crate::base::Cidr;
+
+/// Networks and the marks of their entries, the families apart: no IPv6 network holds an IPv4 address.
+#[derive(Clone, Debug, Default)]
+pub struct Networks {
+    v4: Family,
+    v6: Family,
+}
+
+/// An entry whose network an address is in.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkHit {
+    /// The network.
+    pub network: Cidr,
+    /// The entry.
+    pub mark: Mark,
+}
+
+impl Networks {
+    /// Adds an entry; among entries of the same network the earlier added comes first.
+    pub fn add(&mut self, network: Cidr, mark: Mark) {
+        let (bits, width) = bits(network.network());
+        let family = if width == 32 { &mut self.v4 } else { &mut self.v6 };
+        family.add(network, front(bits, width, network.prefix()), mark);
+    }
+
+    /// Every entry whose network holds the address, the longest prefix first.
+    pub fn find(&self, address: IpAddr) -> impl Iterator<Item = NetworkHit> + '_ {
+        let (bits, width) = bits(address.to_canonical());
+        let family = if width == 32 { &self.v4 } else { &self.v6 };
+        family
+            .levels
+            .iter()
+            .filter_map(move |level| level.networks.get(&front(bits, width, level.prefix)))
+            .flat_map(|(network, marks)| marks.iter().map(|mark| NetworkHit { network: *network, mark: *mark }))
+    }
+}
+
+impl NetworkHit {
+    /// The entry as a list writes it.
+    pub fn matched(&self) -> Matched {
+        Matched::network(self.network)
+    }
+}
+
+/// The networks of one family by prefix length, the longest first. A look-up asks each length that occurs: 33 or 129
+/// at most, about four in practice.
+#[derive(Clone, Debug, Default)]
+struct Family {
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    prefix: u8,
+    /// By the bits in front of the prefix's end.
+    networks: HashMap<u128, (Cidr, Marks)>,
+}
+
+impl Family {
+    fn add(&mut self, network: Cidr, front: u128, mark: Mark) {
+        let prefix = network.prefix();
+        let at = self.levels.partition_point(|level| level.prefix > prefix);
+        if self.levels.get(at).is_none_or(|level| level.prefix != prefix) {
+            self.levels.insert(at, Level { prefix, networks: HashMap::new() });
+        }
+        let networks = &mut self.levels[at].networks;
+        match networks.get_mut(&front) {
+            Some((_, marks)) => marks.push(mark),
+            None => {
+                networks.insert(front, (network, Marks::new(mark)));
+            }
+        }
+    }
+}
+
+/// An address as a number, and how many bits its family has.
+fn bits(address: IpAddr) -> (u128, u8) {
+    match address {
+        IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+        IpAddr::V6(address) => (u128::from(address), 128),
+    }
+}
+
+/// The first `prefix` bits. Shifting out all 128 is an overflow to Rust; here it leaves nothing.
+fn front(bits: u128, width: u8, prefix: u8) -> u128 {
+    bits.checked_shr(u32::from(width - prefix)).unwrap_or(0)
+}
