@@ -1,1 +1,12 @@
-//! placeholder
+//! Both ways until one side is done: tunnels byte by byte, bodies frame by frame, each at the pace its tube gives.
+
+pub mod body;
+mod buffer;
+mod half;
+pub mod http;
+pub mod tally;
+pub mod tunnel;
+
+pub use body::{BodyError, Course, PacedBody};
+pub use tally::Tally;
+pub use tunnel::{Look, Opening, Tunnel};

@@ -1,5 +1,21 @@
-//! The link's scheduler: pure arithmetic in virtual time, then a handle that relays wait on.
+//! The link's scheduler: pure arithmetic in virtual time (`bucket`, `ring`, `share`, `node`,
+//! `layout`, `tree`), then a handle that relays
+//! wait on (`pacer`, `tubes`, `pass`).
 
+pub mod bucket;
+mod layout;
+mod meter;
+mod node;
+mod pacer;
+pub mod pass;
+mod ring;
+pub mod share;
 pub mod spec;
+pub mod tree;
+pub mod tubes;
 
+pub use pacer::Grant;
+pub use pass::Pass;
+pub use share::Sharer;
 pub use spec::{Limit, Link, Peak, ShareBy, Spec, Tube};
+pub use tubes::{Full, Reading, Tubes, Way};

@@ -1,0 +1,143 @@
+//! The headers of a forwarded message, as RFC 9110 section 7.6 wants them. Pure.
+
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use hyper::{HeaderMap, Version};
+
+/// Headers that belong to one hop, whether or not `Connection` names them (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Makes the headers of a request fit for the next hop: drops what belonged to the last one, names the host that the
+/// request line named, and adds this gateway to `Via`. What is kept of the hop's own: a wish for trailers, as we pass
+/// them on, and a wish to upgrade.
+pub fn towards_origin(headers: &mut HeaderMap, version: Version, gateway: &str, host: HeaderValue) {
+    let trailers = lists(headers, &TE, "trailers");
+    let upgrade = upgrade_of(headers);
+    remove_hop_by_hop(headers);
+    headers.insert(HOST, host);
+    if let Some(upgrade) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, upgrade);
+    } else if trailers {
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    add_via(headers, version, gateway);
+}
+
+/// Makes the headers of an answer fit for the client. The answer to an upgrade keeps its `Upgrade`.
+pub fn towards_client(headers: &mut HeaderMap, version: Version, gateway: &str, upgraded: bool) {
+    let upgrade = if upgraded { upgrade_of(headers) } else { None };
+    remove_hop_by_hop(headers);
+    if let Some(upgrade) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, upgrade);
+    }
+    add_via(headers, version, gateway);
+}
+
+/// What the message wishes to upgrade to, when `Connection` says so too.
+pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
+    if lists(headers, &CONNECTION, "upgrade") { headers.get(UPGRADE).cloned() } else { None }
+}
+
+/// Whether a header that is a list holds a token.
+fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|item| item.split(';').next().is_some_and(|item| item.trim().eq_ignore_ascii_case(token)))
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        // Whoever names these would make the next hop read another message than we did.
+        .filter(|name| *name != CONTENT_LENGTH && *name != HOST)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn add_via(headers: &mut HeaderMap, version: Version, gateway: &str) {
+    let version = if version == Version::HTTP_10 { "1.0" } else { "1.1" };
+    if let Ok(value) = HeaderValue::from_str(&format!("{version} {gateway}")) {
+        headers.append(VIA, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    fn forwarded(list: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = headers(list);
+        towards_origin(&mut headers, Version::HTTP_11, "gw1", HeaderValue::from_static("nhs.uk"));
+        let mut lines: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn what_belongs_to_one_hop_is_not_passed_on() {
+        assert_eq!(
+            forwarded(&[
+                ("host", "other.uk"),
+                ("connection", "close, X-Secret"),
+                ("x-secret", "1"),
+                ("keep-alive", "300"),
+                ("proxy-connection", "keep-alive"),
+                ("proxy-authorization", "Basic YTpi"),
+                ("transfer-encoding", "chunked"),
+                ("trailer", "x-sum"),
+                ("accept", "*/*"),
+                ("via", "1.0 branch"),
+            ]),
+            ["accept: */*", "host: nhs.uk", "trailer: x-sum", "via: 1.0 branch", "via: 1.1 gw1"]
+        );
+    }
+
+    #[test]
+    fn a_wish_for_trailers_and_a_wish_to_upgrade_are_passed_on() {
+        assert_eq!(
+            forwarded(&[("te", "gzip;q=0.5, trailers"), ("connection", "TE")]),
+            ["connection: te", "host: nhs.uk", "te: trailers", "via: 1.1 gw1"]
+        );
+        assert_eq!(
+            forwarded(&[("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")]),
+            ["connection: upgrade", "host: nhs.uk", "upgrade: websocket", "via: 1.1 gw1"]
+        );
+        assert_eq!(forwarded(&[("upgrade", "h2c")]), ["host: nhs.uk", "via: 1.1 gw1"]);
+    }
+
+    #[test]
+    fn nobody_can_have_the_length_of_a_body_taken_away() {
+        assert_eq!(
+            forwarded(&[("connection", "content-length"), ("content-length", "5")]),
+            ["content-length: 5", "host: nhs.uk", "via: 1.1 gw1"]
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What the tree is to look like, and how it comes to look so while flows wait in it.
+
+use std::time::Duration;
+
+use super::bucket::Depth;
+use super::node::{Gate, Member, Node, Who, least, quantum, trickle};
+use super::share::Share;
+use super::spec::ShareBy;
+use super::tree::{LINK, Tree};
+use crate::base::{Moment, Rate, TubeId};
+
+/// The link and its tubes as they are to be, one way.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// The link's rate.
+    pub link: Option<Rate>,
+    /// The tubes, in any order.
+    pub tubes: Vec<Stretch>,
+}
+
+/// A tube, one way.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// Its name.
+    pub id: TubeId,
+    /// The tube it lies in.
+    pub within: Option<TubeId>,
+    /// Lower is served first.
+    pub priority: u8,
+    /// The most it may use.
+    pub ceiling: Option<Rate>,
+    /// Between whom it is shared.
+    pub share_by: ShareBy,
+}
+
+impl Tree {
+    /// Builds the link and the tubes as they are to be from now on. A tube that is no longer named goes, or stays as it
+    /// is while it has flows; a change of rate neither gives nor takes more than [`super::bucket::LONGEST_DEBT`].
+    pub fn apply(&mut self, layout: &Layout, now: Moment) {
+        self.nodes[LINK].ceiling = layout.link;
+        for stretch in &layout.tubes {
+            match self.names.get(&stretch.id) {
+                Some(&node) => self.reshape(node, stretch),
+                None => {
+                    let node = Node::new(stretch.priority, stretch.share_by, stretch.ceiling, now);
+                    let node = self.nodes.insert(node);
+                    self.names.insert(stretch.id.clone(), node);
+                }
+            }
+        }
+        for stretch in &layout.tubes {
+            let parent = stretch.within.as_ref().and_then(|id| self.names.get(id)).copied().unwrap_or(LINK);
+            if let Some(&node) = self.names.get(&stretch.id) {
+                self.nodes[node].parent = parent;
+            }
+        }
+        self.clear_out(layout);
+        self.line_up();
+        self.dress(LINK, None, false, now);
+        self.recount();
+    }
+
+    /// The rate of the link alone, from now on.
+    pub fn set_link(&mut self, rate: Option<Rate>, now: Moment) {
+        self.nodes[LINK].ceiling = rate;
+        self.dress(LINK, None, false, now);
+        self.recount();
+    }
+
+    fn reshape(&mut self, node: usize, stretch: &Stretch) {
+        self.nodes[node].priority = stretch.priority;
+        self.nodes[node].ceiling = stretch.ceiling;
+        if self.nodes[node].share.by() == stretch.share_by {
+            return;
+        }
+        let mut share = Share::new(stretch.share_by);
+        let here: Vec<usize> = self.flows.iter().filter(|(_, flow)| flow.tube == node).map(|(key, _)| key).collect();
+        for flow in here {
+            self.nodes[node].share.leave(&mut self.flows, flow);
+            share.admit(&mut self.flows, flow);
+            if self.flows[flow].want > 0 {
+                share.join(&mut self.flows, flow);
+            }
+        }
+        self.nodes[node].share = share;
+    }
+
+    /// Tubes that are no longer named go, but for those with flows and those around them.
+    fn clear_out(&mut self, layout: &Layout) {
+        let named: Vec<usize> =
+            layout.tubes.iter().filter_map(|stretch| self.names.get(&stretch.id)).copied().collect();
+        let mut kept = vec![LINK];
+        for (key, node) in &self.nodes {
+            if named.contains(&key) || node.share.flows() > 0 {
+                let mut at = key;
+                while !kept.contains(&at) {
+                    kept.push(at);
+                    at = self.nodes[at].parent;
+                }
+            }
+        }
+        self.nodes.retain(|key, _| kept.contains(&key));
+        self.names.retain(|_, node| kept.contains(node));
+    }
+
+    /// Who competes with whom, by priority; a tube's own flows stand before tubes of the same priority within it.
+    fn line_up(&mut self) {
+        let placed: Vec<(usize, usize, u8)> = self
+            .nodes
+            .iter()
+            .filter(|(key, _)| *key != LINK)
+            .map(|(key, node)| (key, node.parent, node.priority))
+            .collect();
+        for (key, node) in &mut self.nodes {
+            node.members = Vec::new();
+            if key != LINK {
+                node.members.push(Member { priority: node.priority, who: Who::Own });
+            }
+            let children = placed.iter().filter(|(_, parent, _)| *parent == key);
+            node.members.extend(children.map(|&(child, _, priority)| Member { priority, who: Who::Child(child) }));
+            node.members.sort_by_key(|member| member.priority);
+        }
+    }
+
+    /// Sets rates from the link downwards. `bounded`: a tube around this one has a ceiling.
+    fn dress(&mut self, at: usize, around: Option<Rate>, bounded: bool, now: Moment) {
+        let free = self.nodes[LINK].ceiling.is_none();
+        let node = &mut self.nodes[at];
+        node.limit = least(node.ceiling, around);
+        node.quantum = quantum(node.limit);
+        node.bucket.change(node.ceiling, Depth::TUBE, now);
+        let bounded = bounded || (at != LINK && node.ceiling.is_some());
+        node.gate = match (bounded, node.priority) {
+            (true, _) => Gate::Shaped,
+            (false, _) if free => Gate::Free,
+            (false, 0) => Gate::Clear,
+            (false, _) => Gate::Shaped,
+        };
+        let depth = Depth { idle: Duration::ZERO, busy: Duration::ZERO, least: node.quantum };
+        node.own.floor.change(trickle(node.limit), depth, now);
+        node.stake.floor.change(trickle(node.limit), depth, now);
+        let limit = node.limit;
+        for nth in 0..node.members.len() {
+            if let Who::Child(child) = self.nodes[at].members[nth].who {
+                self.dress(child, limit, bounded, now);
+            }
+        }
+    }
+
+    /// Counts the waiting afresh: tubes may have been put elsewhere, or become clear.
+    fn recount(&mut self) {
+        self.clear_waiting = 0;
+        let mut waiting = Vec::new();
+        for (key, node) in &mut self.nodes {
+            node.waiting = 0;
+            waiting.push((key, node.share.waiting()));
+            self.clear_waiting += if node.gate == Gate::Shaped { 0 } else { node.share.waiting() };
+        }
+        for (key, count) in waiting {
+            let mut at = key;
+            loop {
+                self.nodes[at].waiting += count;
+                if at == LINK {
+                    break;
+                }
+                at = self.nodes[at].parent;
+            }
+        }
+    }
+}

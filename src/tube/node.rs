@@ -1,0 +1,131 @@
+//! One tube in the tree, and what it and those beside it compete with.
+
+use std::time::Duration;
+
+use super::bucket::{Bucket, Depth};
+use super::share::Share;
+use super::spec::ShareBy;
+use super::tree::LINK;
+use crate::base::{Moment, Rate};
+
+/// A grant is what the tube carries in this time: short, so that shares are fine-grained and nobody is blocked for long.
+const GRANT: Duration = Duration::from_millis(2);
+
+/// The least grant: a full packet, whose header costs as much as a small one's.
+const LEAST_GRANT: usize = 1_500;
+
+/// The largest grant: what a socket takes in one write on most machines.
+pub(super) const LARGEST_GRANT: usize = 64 * 1024;
+
+/// A tube of lower priority always keeps this part of its own or its parent's rate, whichever is smaller: it slows, it is
+/// not cut off. Connections and their acknowledgements stay alive on it.
+const TRICKLE_PERCENT: u64 = 2;
+
+/// Whether flows of a tube have to ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gate {
+    /// They do.
+    Shaped,
+    /// They never wait, but what they send is taken from the others on the link: [`super::tree::Tree::charge`].
+    Clear,
+    /// Nothing limits them, and they take nothing from anybody.
+    Free,
+}
+
+/// What competes for a node's rate, in the order of priority: the tube's own flows, and the tubes within it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Member {
+    pub(super) priority: u8,
+    pub(super) who: Who,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Who {
+    Own,
+    Child(usize),
+}
+
+/// One competitor's standing.
+#[derive(Debug)]
+pub(super) struct Stake {
+    /// While there is something in it, it is served before others of higher priority, and whatever clear traffic owes
+    /// the link.
+    pub(super) floor: Bucket,
+    /// Bytes it was given, against others of the same priority.
+    pub(super) tag: u64,
+    /// The number of the tree's grant that it was given last.
+    pub(super) served: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) parent: usize,
+    pub(super) priority: u8,
+    pub(super) ceiling: Option<Rate>,
+    pub(super) bucket: Bucket,
+    pub(super) share: Share,
+    /// Flows that wait here and in the tubes within.
+    pub(super) waiting: usize,
+    pub(super) members: Vec<Member>,
+    /// The tag of the member served last.
+    pub(super) virtual_time: u64,
+    /// Of its own flows among the members.
+    pub(super) own: Stake,
+    /// Among its parent's members.
+    pub(super) stake: Stake,
+    pub(super) quantum: usize,
+    /// The least of the rates from here to the link.
+    pub(super) limit: Option<Rate>,
+    pub(super) gate: Gate,
+}
+
+impl Node {
+    pub(super) fn new(priority: u8, by: ShareBy, ceiling: Option<Rate>, now: Moment) -> Node {
+        Node {
+            parent: LINK,
+            priority,
+            ceiling,
+            bucket: Bucket::new(ceiling, Depth::TUBE, now),
+            share: Share::new(by),
+            waiting: 0,
+            members: Vec::new(),
+            virtual_time: 0,
+            own: Stake::new(now),
+            stake: Stake::new(now),
+            quantum: LARGEST_GRANT,
+            limit: ceiling,
+            gate: Gate::Shaped,
+        }
+    }
+}
+
+impl Stake {
+    pub(super) fn new(now: Moment) -> Stake {
+        Stake { floor: Bucket::new(None, Depth::TUBE, now), tag: 0, served: 0 }
+    }
+
+    pub(super) fn give(&mut self, bytes: usize, number: u64, quantum: usize) {
+        self.tag += u64::try_from(bytes).unwrap_or(u64::MAX / 2);
+        self.served = number;
+        // Who is well served by right has no claim on its floor, but is not kept from it for long afterwards.
+        self.floor.take_within(bytes, quantum);
+    }
+}
+
+pub(super) fn least(one: Option<Rate>, other: Option<Rate>) -> Option<Rate> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+pub(super) fn quantum(limit: Option<Rate>) -> usize {
+    let Some(rate) = limit else { return LARGEST_GRANT };
+    let bits = u128::from(rate.bits_per_second()) * GRANT.as_nanos() / 1_000_000_000;
+    usize::try_from(bits / 8).unwrap_or(LARGEST_GRANT).clamp(LEAST_GRANT, LARGEST_GRANT)
+}
+
+pub(super) fn trickle(limit: Option<Rate>) -> Option<Rate> {
+    let bits = limit?.bits_per_second() * TRICKLE_PERCENT / 100;
+    Rate::from_bits_per_second(bits.max(1))
+}

@@ -1,0 +1,128 @@
+//! A flow's leave to use a tube: both its directions ask it before they send.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::meter::Meter;
+use super::pacer::Grant;
+use super::tree::{FlowId, Gate};
+use super::tubes::{Full, Tubes};
+use crate::base::{Direction, Moment, TubeId, clock};
+
+/// What all flows of a tube see of it without a lock. It outlives the tube for as long as one of them holds it.
+#[derive(Debug)]
+pub struct Home {
+    /// The tube.
+    pub id: TubeId,
+    /// The bytes of its own flows.
+    pub meters: [Meter; 2],
+    gates: [AtomicU8; 2],
+}
+
+impl Home {
+    /// A tube whose flows have to ask.
+    pub fn new(id: TubeId, origin: Moment) -> Home {
+        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2] }
+    }
+
+    /// From now on its flows do, or do not, have to ask.
+    pub fn set_gate(&self, direction: Direction, gate: Gate) {
+        let gate = match gate {
+            Gate::Shaped => SHAPED,
+            Gate::Clear => CLEAR,
+            Gate::Free => FREE,
+        };
+        self.gates[index(direction)].store(gate, Ordering::Relaxed);
+    }
+
+    fn gate(&self, direction: Direction) -> Gate {
+        match self.gates[index(direction)].load(Ordering::Relaxed) {
+            CLEAR => Gate::Clear,
+            FREE => Gate::Free,
+            _ => Gate::Shaped,
+        }
+    }
+}
+
+const SHAPED: u8 = 0;
+const CLEAR: u8 = 1;
+const FREE: u8 = 2;
+
+/// Where a direction stands in a pair.
+pub const fn index(direction: Direction) -> usize {
+    match direction {
+        Direction::Down => 0,
+        Direction::Up => 1,
+    }
+}
+
+/// A flow's leave to use a tube. Both directions share it; dropped, the flow has left the tube.
+#[derive(Debug)]
+pub struct Pass {
+    tubes: Tubes,
+    flows: [FlowId; 2],
+    /// Held for a moment by the flow's own two directions and by a move, never with another lock inside.
+    home: Mutex<Arc<Home>>,
+}
+
+impl Pass {
+    pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
+        Pass { tubes, flows, home: Mutex::new(home) }
+    }
+
+    /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
+    /// was not read is kept for the next who asks, so that giving up costs nothing. One task a direction can wait.
+    pub fn poll_take(&self, cx: &mut Context<'_>, direction: Direction, want: usize) -> Poll<Grant> {
+        if want == 0 {
+            return Poll::Ready(Grant { bytes: 0, waited: Duration::ZERO });
+        }
+        let pacer = self.tubes.pacer(direction);
+        let free = {
+            let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+            let gate = home.gate(direction);
+            if gate == Gate::Clear {
+                pacer.charge(want);
+            }
+            if gate != Gate::Shaped {
+                home.meters[index(direction)].add(want, clock::now());
+            }
+            gate != Gate::Shaped
+        };
+        if free {
+            return Poll::Ready(Grant { bytes: want, waited: Duration::ZERO });
+        }
+        let answer = pacer.poll(cx, self.flows[index(direction)], want);
+        if let Poll::Ready(grant) = answer {
+            let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+            home.meters[index(direction)].add(grant.bytes, clock::now());
+        }
+        answer
+    }
+
+    /// As [`Pass::poll_take`], for who can wait.
+    pub async fn take(&self, direction: Direction, want: usize) -> Grant {
+        std::future::poll_fn(|cx| self.poll_take(cx, direction, want)).await
+    }
+
+    /// Goes on in another tube: what waits, waits there, and what was granted stays granted. Only admission counts
+    /// against a tube's limit of flows, so this fails for a tube that is not there alone.
+    pub fn move_to(&self, tube: &TubeId) -> Result<(), Full> {
+        self.tubes.shift(self.flows, tube, |home| {
+            std::mem::replace(&mut *self.home.lock().unwrap_or_else(PoisonError::into_inner), home)
+        })
+    }
+
+    /// The tube it is in now.
+    pub fn tube(&self) -> TubeId {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).id.clone()
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let home = Arc::clone(self.home.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.tubes.leave(self.flows, &home.id);
+    }
+}

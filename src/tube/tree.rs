@@ -1,0 +1,347 @@
+//! The link, its tubes and the tubes within them, one way, in virtual time: who may send how much, and when the next
+//! may. Nothing here reads a clock, knows a socket or takes a lock.
+
+use std::collections::HashMap;
+
+use slab::Slab;
+
+pub use super::layout::{Layout, Stretch};
+pub use super::node::Gate;
+use super::node::{LARGEST_GRANT, Node, Who};
+use super::share::{Flow, Sharer};
+use super::spec::ShareBy;
+use crate::base::{Moment, Rate, TubeId};
+
+/// The link's own node.
+pub(super) const LINK: usize = 0;
+
+/// A flow's number in its tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FlowId(pub(super) usize);
+
+/// What a flow may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// Whose.
+    pub flow: FlowId,
+    /// How much: what it asked for, or less.
+    pub bytes: usize,
+}
+
+/// The scheduler of one direction.
+#[derive(Debug)]
+pub struct Tree {
+    pub(super) nodes: Slab<Node>,
+    pub(super) names: HashMap<TubeId, usize>,
+    pub(super) flows: Slab<Flow>,
+    /// Waiting flows of tubes that never wait: there are some only when a tube became clear while they did.
+    pub(super) clear_waiting: usize,
+    /// Grants so far.
+    grants: u64,
+}
+
+impl Tree {
+    /// A link without limit and without tubes.
+    pub fn new(now: Moment) -> Tree {
+        let mut nodes = Slab::new();
+        nodes.insert(Node::new(u8::MAX, ShareBy::Flow, None, now));
+        Tree { nodes, names: HashMap::new(), flows: Slab::new(), clear_waiting: 0, grants: 0 }
+    }
+
+    /// Whether flows of a tube have to ask; `None` for a tube that is not there.
+    pub fn gate(&self, tube: &TubeId) -> Option<Gate> {
+        self.names.get(tube).map(|&node| self.nodes[node].gate)
+    }
+
+    /// The most a tube may use now: the least of its own ceiling and those around it.
+    pub fn limit(&self, tube: &TubeId) -> Option<Rate> {
+        self.names.get(tube).and_then(|&node| self.nodes[node].limit)
+    }
+
+    /// Flows of a tube, without those of the tubes within, that wait.
+    pub fn waiting(&self, tube: &TubeId) -> usize {
+        self.names.get(tube).map_or(0, |&node| self.nodes[node].share.waiting())
+    }
+
+    /// A flow comes into a tube; `None` for a tube that is not there.
+    pub fn admit(&mut self, tube: &TubeId, who: Sharer) -> Option<FlowId> {
+        let node = *self.names.get(tube)?;
+        let flow = self.flows.insert(Flow::new(who, node));
+        self.nodes[node].share.admit(&mut self.flows, flow);
+        Some(FlowId(flow))
+    }
+
+    /// A flow goes.
+    pub fn leave(&mut self, flow: FlowId) {
+        self.cancel(flow);
+        let node = self.flows[flow.0].tube;
+        self.nodes[node].share.leave(&mut self.flows, flow.0);
+        self.flows.remove(flow.0);
+    }
+
+    /// A flow goes on in another tube, and still waits if it did; `false` for a tube that is not there.
+    pub fn shift(&mut self, flow: FlowId, tube: &TubeId, now: Moment) -> bool {
+        let Some(&node) = self.names.get(tube) else { return false };
+        let from = self.flows[flow.0].tube;
+        if from == node {
+            return true;
+        }
+        let want = self.flows[flow.0].want;
+        self.cancel(flow);
+        self.nodes[from].share.leave(&mut self.flows, flow.0);
+        self.flows[flow.0].tube = node;
+        self.nodes[node].share.admit(&mut self.flows, flow.0);
+        if want > 0 {
+            self.enqueue(flow, want, now);
+        }
+        true
+    }
+
+    /// A flow wants to send so many bytes; if it already waits it does so for the larger number.
+    pub fn enqueue(&mut self, flow: FlowId, want: usize, now: Moment) {
+        let already = self.flows[flow.0].want;
+        self.flows[flow.0].want = already.max(want);
+        if already > 0 || want == 0 {
+            return;
+        }
+        let home = self.flows[flow.0].tube;
+        if self.nodes[home].share.waiting() == 0 {
+            let node = &mut self.nodes[home];
+            node.own.tag = node.own.tag.max(node.virtual_time);
+        }
+        self.nodes[home].share.join(&mut self.flows, flow.0);
+        self.clear_waiting += usize::from(self.nodes[home].gate != Gate::Shaped);
+        let mut at = home;
+        loop {
+            let node = &mut self.nodes[at];
+            node.waiting += 1;
+            let parent = node.parent;
+            if node.waiting == 1 {
+                // Until now nobody wanted what the bucket brought: it keeps no more of it than a burst.
+                node.bucket.refill(now, false);
+                if at != LINK {
+                    let behind = self.nodes[parent].virtual_time;
+                    let stake = &mut self.nodes[at].stake;
+                    stake.tag = stake.tag.max(behind);
+                }
+            }
+            if at == LINK {
+                return;
+            }
+            at = parent;
+        }
+    }
+
+    /// What a flow still waits for.
+    pub fn wanted(&self, flow: FlowId) -> usize {
+        self.flows[flow.0].want
+    }
+
+    /// A flow no longer wants what it waits for.
+    pub fn cancel(&mut self, flow: FlowId) {
+        if self.flows[flow.0].want == 0 {
+            return;
+        }
+        let home = self.flows[flow.0].tube;
+        self.nodes[home].share.quit(&mut self.flows, flow.0);
+        self.waits_no_longer(flow.0);
+    }
+
+    /// Bytes that clear flows sent without asking, at some time since the last call.
+    pub fn charge(&mut self, bytes: usize, now: Moment) {
+        let link = &mut self.nodes[LINK];
+        link.bucket.charge(bytes, now, link.waiting > 0);
+    }
+
+    /// The next grant at this moment, if there is one. The flow then waits no longer.
+    pub fn next(&mut self, now: Moment) -> Option<Grant> {
+        if self.nodes[LINK].waiting == 0 {
+            return None;
+        }
+        if self.clear_waiting > 0 {
+            let clear = |(_, node): &(usize, &Node)| node.gate != Gate::Shaped && node.share.waiting() > 0;
+            if let Some(node) = self.nodes.iter().find(clear).map(|(key, _)| key) {
+                return self.serve(node, now);
+            }
+        }
+        let link = &mut self.nodes[LINK].bucket;
+        link.refill(now, true);
+        let open = link.permits();
+        let node = self.choose(LINK, open, now)?;
+        self.serve(node, now)
+    }
+
+    /// When the next grant is due, if nothing changes before; not before `now`. `None`: nobody waits.
+    pub fn wake_at(&self, now: Moment) -> Option<Moment> {
+        if self.nodes[LINK].waiting == 0 {
+            return None;
+        }
+        if self.clear_waiting > 0 {
+            return Some(now);
+        }
+        let link = self.nodes[LINK].bucket.ready_at();
+        let children = self.nodes[LINK].members.iter().filter_map(|member| match member.who {
+            Who::Own => None,
+            Who::Child(child) => Some(child),
+        });
+        let due = children.filter_map(|child| {
+            let floor = &self.nodes[child].stake.floor;
+            let link = if floor.rate().is_some() { link.min(floor.ready_at()) } else { link };
+            Some(self.ready(child, now)?.max(link))
+        });
+        due.min().map(|due| due.max(now))
+    }
+
+    /// The tube whose own flows are to be served next. Not `open`: the link has nothing to give, but to those on their
+    /// floor.
+    fn choose(&mut self, at: usize, open: bool, now: Moment) -> Option<usize> {
+        if at != LINK {
+            let bucket = &mut self.nodes[at].bucket;
+            bucket.refill(now, true);
+            if !bucket.permits() {
+                return None;
+            }
+        }
+        let mut tried = None;
+        while let Some((rank, who)) = self.next_on_floor(at, tried, now) {
+            if let Some(found) = self.enter(at, who, now) {
+                return Some(found);
+            }
+            tried = Some(rank);
+        }
+        if !open {
+            return None;
+        }
+        let mut tried = None;
+        while let Some((rank, who)) = self.next_member(at, tried) {
+            if let Some(found) = self.enter(at, who, now) {
+                return Some(found);
+            }
+            tried = Some(rank);
+        }
+        None
+    }
+
+    fn enter(&mut self, at: usize, who: Who, now: Moment) -> Option<usize> {
+        match who {
+            Who::Own => (self.nodes[at].share.waiting() > 0).then_some(at),
+            Who::Child(child) => self.choose(child, true, now),
+        }
+    }
+
+    /// The waiting member with something on its floor after the one of rank `tried`: who was served longest ago comes first,
+    /// so that floors which together are more than there is still all get their part.
+    fn next_on_floor(&mut self, at: usize, tried: Option<(u64, usize)>, now: Moment) -> Option<((u64, usize), Who)> {
+        let mut best: Option<((u64, usize), Who)> = None;
+        for nth in 0..self.nodes[at].members.len() {
+            let who = self.nodes[at].members[nth].who;
+            if self.wants(at, who) == 0 {
+                continue;
+            }
+            let stake = match who {
+                Who::Own => &mut self.nodes[at].own,
+                Who::Child(child) => &mut self.nodes[child].stake,
+            };
+            stake.floor.refill(now, true);
+            let rank = (stake.served, nth);
+            // A member without a rate around it needs no floor: there is nothing to compete for.
+            if stake.floor.rate().is_some()
+                && stake.floor.permits()
+                && tried.is_none_or(|tried| rank > tried)
+                && best.is_none_or(|(least, _)| rank < least)
+            {
+                best = Some((rank, who));
+            }
+        }
+        best
+    }
+
+    /// The waiting member after the one of rank `tried`: by priority, then by what it was given so far, then as declared.
+    fn next_member(&self, at: usize, tried: Option<(u8, u64, usize)>) -> Option<((u8, u64, usize), Who)> {
+        let node = &self.nodes[at];
+        let mut best: Option<((u8, u64, usize), Who)> = None;
+        for (nth, member) in node.members.iter().enumerate() {
+            if best.is_some_and(|((priority, ..), _)| priority < member.priority) {
+                break;
+            }
+            if self.wants(at, member.who) == 0 {
+                continue;
+            }
+            let tag = match member.who {
+                Who::Own => node.own.tag,
+                Who::Child(child) => self.nodes[child].stake.tag,
+            };
+            let rank = (member.priority, tag, nth);
+            if tried.is_none_or(|tried| rank > tried) && best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, member.who));
+            }
+        }
+        best
+    }
+
+    fn wants(&self, at: usize, who: Who) -> usize {
+        match who {
+            Who::Own => self.nodes[at].share.waiting(),
+            Who::Child(child) => self.nodes[child].waiting,
+        }
+    }
+
+    /// Gives the tube's next flow its grant, and counts it all the way up to the link.
+    fn serve(&mut self, home: usize, now: Moment) -> Option<Grant> {
+        let node = &mut self.nodes[home];
+        let quantum = if node.gate == Gate::Shaped { node.quantum } else { LARGEST_GRANT };
+        let (flow, bytes) = node.share.next(&mut self.flows, quantum)?;
+        self.waits_no_longer(flow);
+        self.grants += 1;
+        let number = self.grants;
+        let node = &mut self.nodes[home];
+        node.virtual_time = node.own.tag;
+        node.own.give(bytes, number, node.quantum);
+        let mut at = home;
+        while at != LINK {
+            let node = &mut self.nodes[at];
+            node.bucket.take(bytes);
+            let tag = node.stake.tag;
+            node.stake.give(bytes, number, node.quantum);
+            at = node.parent;
+            self.nodes[at].virtual_time = tag;
+        }
+        // A trickle and clear traffic take from the link even what it does not have.
+        let link = &mut self.nodes[LINK];
+        if link.bucket.permits() {
+            link.bucket.take(bytes);
+        } else {
+            link.bucket.charge(bytes, now, true);
+        }
+        Some(Grant { flow: FlowId(flow), bytes })
+    }
+
+    fn waits_no_longer(&mut self, flow: usize) {
+        self.flows[flow].want = 0;
+        let home = self.flows[flow].tube;
+        self.clear_waiting -= usize::from(self.nodes[home].gate != Gate::Shaped);
+        let mut at = home;
+        loop {
+            self.nodes[at].waiting -= 1;
+            if at == LINK {
+                return;
+            }
+            at = self.nodes[at].parent;
+        }
+    }
+
+    /// When a tube's own bucket and those of the tubes within permit somebody who waits there.
+    fn ready(&self, at: usize, now: Moment) -> Option<Moment> {
+        let node = &self.nodes[at];
+        let due =
+            node.members.iter().filter(|member| self.wants(at, member.who) > 0).filter_map(|member| match member.who {
+                Who::Own => Some(now),
+                Who::Child(child) => self.ready(child, now),
+            });
+        due.min().map(|due| due.max(node.bucket.ready_at()))
+    }
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

@@ -1,0 +1,305 @@
+//! All tubes of the process: who is admitted to which, and what each uses.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::pacer::Pacer;
+use super::pass::{Home, Pass, index};
+use super::share::Sharer;
+use super::spec::{Spec, Tube};
+use super::tree::{FlowId, Layout, Stretch};
+use crate::base::{Calendar, Direction, Fault, Moment, Reason, Side, TubeId, clock};
+
+/// Why a flow is not let into a tube.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// It, or a tube around it, carries as many flows as it may.
+    #[error("tube {tube} carries {flows} flows, as many as it may")]
+    Flows {
+        /// The tube that is full.
+        tube: TubeId,
+        /// Its limit.
+        flows: u32,
+    },
+    /// No specification in force or just replaced knows it.
+    #[error("there is no tube {0}")]
+    Unknown(TubeId),
+}
+
+impl Full {
+    /// How it ends the flow.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Full::Flows { .. } => Fault::new(Side::Policy, Reason::TubeFull),
+            Full::Unknown(_) => Fault::new(Side::Proxy, Reason::Internal),
+        }
+    }
+}
+
+/// A tube at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The tube.
+    pub tube: TubeId,
+    /// Its own flows, without those of the tubes within.
+    pub flows: u32,
+    /// Those of its own flows' directions that wait for a grant.
+    pub waiting: u32,
+    /// Towards clients.
+    pub down: Way,
+    /// From clients.
+    pub up: Way,
+}
+
+/// A tube one way, with all within it, in bits per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The most it may use now: the least of its ceiling, those around it and the link's rate.
+    pub limit: Option<u64>,
+    /// What it used over the last second.
+    pub used: u64,
+}
+
+impl Reading {
+    /// One way.
+    pub fn way(&self, direction: Direction) -> Way {
+        match direction {
+            Direction::Down => self.down,
+            Direction::Up => self.up,
+        }
+    }
+}
+
+/// The scheduler of the process. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Tubes {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    origin: Moment,
+    /// Locked before a pacer, never after.
+    book: Mutex<Book>,
+    pacers: [Pacer; 2],
+}
+
+/// The tubes by name, and their flows counted.
+#[derive(Debug, Default)]
+struct Book {
+    entries: HashMap<TubeId, Entry>,
+    /// As the specification has them.
+    order: Vec<TubeId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    tube: Tube,
+    home: Arc<Home>,
+    /// Own flows.
+    flows: u32,
+    /// No longer specified. It stays for its flows, and for those that a plan of the generation before still sends to it,
+    /// until a later specification finds it empty.
+    gone: bool,
+}
+
+impl Tubes {
+    /// The link and tubes of a specification, with the ceilings of a moment.
+    pub fn new(spec: &Spec, calendar: &Calendar, at: Timestamp) -> Tubes {
+        let origin = clock::now();
+        let pacers = [Pacer::new(origin), Pacer::new(origin)];
+        let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers }) };
+        tubes.apply(spec, calendar, at);
+        tubes
+    }
+
+    /// The specification as it is from now on, with the ceilings of a moment; for a reload, and whenever a peak begins or
+    /// ends. Flows stay where they are. A tube that is no longer named keeps its last ceilings until its flows have left.
+    pub fn apply(&self, spec: &Spec, calendar: &Calendar, at: Timestamp) {
+        let mut book = self.book();
+        book.rewrite(spec, self.shared.origin);
+        for direction in Direction::BOTH {
+            let stretch = |entry: &Entry| Stretch {
+                id: entry.tube.id.clone(),
+                within: entry.tube.within.clone(),
+                priority: entry.tube.priority,
+                ceiling: entry.tube.ceiling_at(at, calendar).of(direction),
+                share_by: entry.tube.share_by,
+            };
+            let tubes = book.order.iter().filter_map(|id| book.entries.get(id)).map(stretch).collect();
+            let layout = Layout { link: spec.link.rate.of(direction), tubes };
+            self.pacer(direction).change(|lane, now| {
+                lane.tree.apply(&layout, now);
+                for entry in book.entries.values() {
+                    if let Some(gate) = lane.tree.gate(&entry.tube.id) {
+                        entry.home.set_gate(direction, gate);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Lets a flow into a tube.
+    pub fn admit(&self, tube: &TubeId, who: Sharer) -> Result<Pass, Full> {
+        let mut book = self.book();
+        book.room(tube)?;
+        let enter = |direction, who| {
+            let entered = self.pacer(direction).change(|lane, _| {
+                let flow = lane.tree.admit(tube, who)?;
+                lane.seat(flow);
+                Some(flow)
+            });
+            entered.ok_or_else(|| Full::Unknown(tube.clone()))
+        };
+        let flows = [enter(Direction::Down, who.clone())?, enter(Direction::Up, who)?];
+        let home = book.count_in(tube).ok_or_else(|| Full::Unknown(tube.clone()))?;
+        Ok(Pass::new(self.clone(), flows, home))
+    }
+
+    /// Wakes those whose grants are due. Runs for ever; one task of the process owns it.
+    pub fn drive(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            let [down, up] = &shared.pacers;
+            tokio::join!(down.drive(), up.drive());
+        }
+    }
+
+    /// Every tube at a moment, as the specification orders them; those that are gone but still have flows come last.
+    pub fn readings(&self, now: Moment) -> Vec<Reading> {
+        let book = self.book();
+        let mut readings: Vec<Reading> = Vec::new();
+        for id in &book.order {
+            let Some(entry) = book.entries.get(id).filter(|entry| !entry.gone || entry.flows > 0) else { continue };
+            let mut reading =
+                Reading { tube: id.clone(), flows: entry.flows, waiting: 0, down: Way::default(), up: Way::default() };
+            for direction in Direction::BOTH {
+                let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
+                let way =
+                    Way { limit: limit.map(crate::base::Rate::bits_per_second), used: book.used(id, direction, now) };
+                reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
+                match direction {
+                    Direction::Down => reading.down = way,
+                    Direction::Up => reading.up = way,
+                }
+            }
+            readings.push(reading);
+        }
+        readings
+    }
+
+    pub(super) fn pacer(&self, direction: Direction) -> &Pacer {
+        &self.shared.pacers[index(direction)]
+    }
+
+    /// Moves a flow; `settle` puts the new home in its place and answers with the old one.
+    pub(super) fn shift(
+        &self,
+        flows: [FlowId; 2],
+        tube: &TubeId,
+        settle: impl FnOnce(Arc<Home>) -> Arc<Home>,
+    ) -> Result<(), Full> {
+        let mut book = self.book();
+        let home = book.count_in(tube).ok_or_else(|| Full::Unknown(tube.clone()))?;
+        for direction in Direction::BOTH {
+            self.pacer(direction).change(|lane, now| lane.tree.shift(flows[index(direction)], tube, now));
+        }
+        let left = settle(home);
+        book.count_out(&left.id);
+        Ok(())
+    }
+
+    pub(super) fn leave(&self, flows: [FlowId; 2], tube: &TubeId) {
+        let mut book = self.book();
+        for direction in Direction::BOTH {
+            self.pacer(direction).change(|lane, _| lane.leave(flows[index(direction)]));
+        }
+        book.count_out(tube);
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Takes over a specification.
+    fn rewrite(&mut self, spec: &Spec, origin: Moment) {
+        let before = std::mem::take(&mut self.order);
+        let around: Vec<TubeId> =
+            self.entries.values().filter(|entry| entry.flows > 0).flat_map(|entry| self.path(&entry.tube.id)).collect();
+        self.entries.retain(|id, entry| {
+            let forget = entry.gone && entry.flows == 0 && !around.contains(id);
+            entry.gone = true;
+            !forget || spec.tube(id).is_some()
+        });
+        for tube in &spec.tubes {
+            self.order.push(tube.id.clone());
+            let entry = self.entries.entry(tube.id.clone()).or_insert_with(|| Entry {
+                tube: tube.clone(),
+                home: Arc::new(Home::new(tube.id.clone(), origin)),
+                flows: 0,
+                gone: false,
+            });
+            entry.gone = false;
+            entry.tube = tube.clone();
+        }
+        self.order.extend(before.into_iter().filter(|id| self.entries.get(id).is_some_and(|entry| entry.gone)));
+    }
+
+    /// Whether a tube and those around it may carry one more flow.
+    fn room(&self, tube: &TubeId) -> Result<(), Full> {
+        if !self.entries.contains_key(tube) {
+            return Err(Full::Unknown(tube.clone()));
+        }
+        for id in self.path(tube) {
+            if let Some(most) = self.entries.get(&id).and_then(|entry| entry.tube.flows)
+                && self.sum(&id, |entry| u64::from(entry.flows)) >= u64::from(most)
+            {
+                return Err(Full::Flows { tube: id, flows: most });
+            }
+        }
+        Ok(())
+    }
+
+    fn count_in(&mut self, tube: &TubeId) -> Option<Arc<Home>> {
+        let entry = self.entries.get_mut(tube)?;
+        entry.flows += 1;
+        Some(Arc::clone(&entry.home))
+    }
+
+    fn count_out(&mut self, tube: &TubeId) {
+        if let Some(entry) = self.entries.get_mut(tube) {
+            entry.flows -= 1;
+        }
+    }
+
+    /// Bits over the last second of a tube and those within it.
+    fn used(&self, tube: &TubeId, direction: Direction, now: Moment) -> u64 {
+        self.sum(tube, |entry| entry.home.meters[index(direction)].last_second(now))
+    }
+
+    /// Over a tube and those within it.
+    fn sum(&self, tube: &TubeId, of: impl Fn(&Entry) -> u64) -> u64 {
+        self.entries.values().filter(|entry| self.path(&entry.tube.id).contains(tube)).map(of).sum()
+    }
+
+    /// A tube and those around it, outwards.
+    fn path(&self, tube: &TubeId) -> Vec<TubeId> {
+        let mut path = vec![tube.clone()];
+        let mut at = tube;
+        while let Some(within) = self.entries.get(at).and_then(|entry| entry.tube.within.as_ref())
+            && !path.contains(within)
+        {
+            path.push(within.clone());
+            at = within;
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+#[path = "tubes_tests.rs"]
+mod tests;
