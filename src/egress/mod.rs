@@ -1,5 +1,17 @@
 //! How connections leave: names become addresses, addresses become streams.
 
+pub mod dial;
+pub mod egresses;
+pub mod origins;
+pub mod parent;
+#[cfg(test)]
+mod lab;
+mod pool;
+pub mod resolve;
 pub mod spec;
 
+pub use dial::DialError;
+pub use egresses::{Dialled, Egresses};
+pub use origins::{Answer, Made, Origins, Scheme, SendError, Sender};
+pub use resolve::{ResolveError, Resolver};
 pub use spec::{Dns, Egress, Guard, Parent, Spec};

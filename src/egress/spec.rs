@@ -67,9 +67,10 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Whether this address may be dialled.
+    /// Whether this address may be dialled. The unspecified address (`0.0.0.0`, `::`) never may: to dial it reaches
+    /// this machine itself, so it would slip past a `deny` of the loopback addresses.
     pub fn permits(&self, address: IpAddr) -> bool {
-        !self.deny.iter().any(|net| net.contains(address))
+        !address.to_canonical().is_unspecified() && !self.deny.iter().any(|net| net.contains(address))
     }
 
     /// Whether this port may be asked for.

@@ -1,0 +1,230 @@
+//! Every way out by its name, and the tunnels that are dialled through them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use super::dial::{Call, DialError, dial};
+use super::parent;
+use super::resolve::Resolver;
+use super::spec::{Egress, Guard, Parent, Spec};
+use crate::base::{EgressId, Host, Side, Target, clock};
+
+/// The ways out of one configuration. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Egresses {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    egresses: HashMap<EgressId, Arc<Egress>>,
+    guard: Guard,
+    resolver: Arc<Resolver>,
+}
+
+/// A connection that was made.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The connection, to the origin or to the parent.
+    pub stream: TcpStream,
+    /// The address that was dialled; a parent's, where there is one.
+    pub peer: SocketAddr,
+    /// What the origin sent while the tunnel through a parent was opened. The client must get it first.
+    pub early: Bytes,
+    /// Whether a parent is in between.
+    pub parent: bool,
+    /// How long the name took to resolve.
+    pub resolve: Duration,
+    /// How long the connection took to be made, with a parent's answer.
+    pub connect: Duration,
+}
+
+/// The egress that is always there: the system's route, no option set.
+pub const SYSTEM: &str = "system";
+
+/// How long a connection through the built-in egress may take: three SYNs (at 0, 1 and 3 s) and time for a slow path.
+const SYSTEM_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Egresses {
+    /// The ways out that a configuration describes, and the built-in one.
+    pub fn new(spec: &Spec, resolver: Arc<Resolver>) -> Self {
+        let mut egresses: HashMap<EgressId, Arc<Egress>> =
+            spec.egresses.iter().map(|egress| (egress.id.clone(), Arc::new(egress.clone()))).collect();
+        egresses.entry(EgressId::from(SYSTEM)).or_insert_with(|| Arc::new(system()));
+        Egresses { inner: Arc::new(Inner { egresses, guard: spec.guard.clone(), resolver }) }
+    }
+
+    /// Connects to a target through an egress: directly, or by CONNECT through its parent.
+    ///
+    /// # Errors
+    /// When the target is denied, not found, not reached in time, or refused by the parent.
+    pub async fn tunnel(&self, id: &EgressId, target: &Target) -> Result<Dialled, DialError> {
+        let egress = self.egress(id)?;
+        match &egress.parent {
+            None => self.direct(egress, target).await,
+            Some(parent) => self.through(egress, parent, target).await,
+        }
+    }
+
+    /// An egress by its name.
+    pub(super) fn egress(&self, id: &EgressId) -> Result<&Arc<Egress>, DialError> {
+        self.inner.egresses.get(id).ok_or_else(|| DialError::NoEgress(id.clone()))
+    }
+
+    /// A connection to the parent itself, for requests in absolute form.
+    pub(super) async fn to_parent(
+        &self,
+        egress: &Egress,
+        parent: &Parent,
+        target: &Target,
+    ) -> Result<Dialled, DialError> {
+        self.permit_literal(target)?;
+        let call = Call { side: Side::Parent, target: &parent.target, guard: None };
+        Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
+    }
+
+    /// Whether this address may be dialled.
+    pub(super) fn permits(&self, address: IpAddr) -> bool {
+        self.inner.guard.permits(address)
+    }
+
+    /// A parent resolves names, so of those we see no address; but a literal is as plain to us as to it.
+    pub(super) fn permit_literal(&self, target: &Target) -> Result<(), DialError> {
+        match target.host {
+            Host::Addr(address) if !self.permits(address) => Err(DialError::Denied(target.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn direct(&self, egress: &Egress, target: &Target) -> Result<Dialled, DialError> {
+        self.reach(Call { side: Side::Origin, target, guard: Some(&self.inner.guard) }, egress).await
+    }
+
+    async fn through(&self, egress: &Egress, parent: &Parent, target: &Target) -> Result<Dialled, DialError> {
+        let mut dialled = self.to_parent(egress, parent, target).await?;
+        let began = clock::now();
+        let left = egress.connect_timeout.saturating_sub(dialled.connect);
+        let opened = parent::open(&mut dialled.stream, parent, target, left).await;
+        dialled.connect += clock::now().duration_since(began);
+        dialled.early = opened?;
+        Ok(dialled)
+    }
+
+    async fn reach(&self, call: Call<'_>, egress: &Egress) -> Result<Dialled, DialError> {
+        let began = clock::now();
+        let addresses = match &call.target.host {
+            Host::Addr(address) => vec![*address],
+            Host::Name(name) => self.inner.resolver.addresses(name).await.map_err(|error| DialError::Resolve {
+                side: call.side,
+                name: name.clone(),
+                error,
+            })?,
+        };
+        let resolved = clock::now();
+        let (stream, peer) = dial(call, egress, &addresses).await?;
+        Ok(Dialled {
+            stream,
+            peer,
+            early: Bytes::new(),
+            parent: false,
+            resolve: resolved.duration_since(began),
+            connect: clock::now().duration_since(resolved),
+        })
+    }
+}
+
+fn system() -> Egress {
+    Egress {
+        id: EgressId::from(SYSTEM),
+        source_v4: None,
+        source_v6: None,
+        interface: None,
+        fwmark: None,
+        dscp: None,
+        parent: None,
+        connect_timeout: SYSTEM_CONNECT_TIMEOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::base::{Fault, Reason};
+    use crate::egress::lab::{Act, OK, Server, egress, egresses, target, with_parent};
+
+    #[tokio::test]
+    async fn a_tunnel_goes_straight_to_an_origin_by_name_or_address() {
+        let origin = Server::start(vec![vec![], vec![]]).await;
+        let ways = egresses(&[], &[]);
+        for host in ["origin.example", "127.0.0.1"] {
+            let target = target(&format!("{host}:{}", origin.address.port()));
+            let dialled = ways.tunnel(&SYSTEM.into(), &target).await.unwrap();
+            assert_eq!((dialled.peer, dialled.parent), (origin.address, false), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_through_a_parent_keeps_what_the_origin_said_first() {
+        let parent = Server::start(vec![vec![Act::Open("220 mail.example ESMTP\r\n")]]).await;
+        let ways = egresses(&[with_parent("out", parent.address)], &["127.0.0.0/8"]);
+        // A name that only the parent can resolve; and the parent's own address is not the guard's business.
+        let mut dialled = ways.tunnel(&"out".into(), &target("mail.far.example:25")).await.unwrap();
+        assert_eq!((dialled.peer, dialled.parent), (parent.address, true));
+        assert_eq!(
+            parent.heads(),
+            ["CONNECT mail.far.example:25 HTTP/1.1\r\nHost: mail.far.example:25\r\n\
+              Proxy-Authorization: Basic Z2F0ZXdheTpvcGVuIHNlc2FtZQ==\r\n\r\n"]
+        );
+        let mut said = dialled.early.to_vec();
+        while said.len() < 24 {
+            assert_ne!(dialled.stream.read_buf(&mut said).await.unwrap(), 0);
+        }
+        assert_eq!(said, b"220 mail.example ESMTP\r\n");
+    }
+
+    #[tokio::test]
+    async fn each_failure_has_its_side_and_reason() {
+        let login = Act::Answer("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+        let garbled = Act::Answer("SSH-2.0-OpenSSH\r\n");
+        let parent = Server::start(vec![vec![login], vec![garbled], vec![Act::HangUp]]).await;
+        let mut lost = with_parent("lost", parent.address);
+        lost.parent.as_mut().unwrap().target = target("nowhere:3128");
+        let mut dead = with_parent("dead", parent.address);
+        dead.parent.as_mut().unwrap().target.port = 9;
+        let ways = egresses(&[egress("direct"), with_parent("out", parent.address), lost, dead], &["127.0.0.0/8"]);
+        for (id, target, side, reason) in [
+            ("direct", "127.0.0.1:80", Side::Policy, Reason::AddressDenied),
+            ("direct", "[::ffff:127.0.0.1]:80", Side::Policy, Reason::AddressDenied),
+            ("direct", "0.0.0.0:80", Side::Policy, Reason::AddressDenied),
+            ("direct", "origin.example:80", Side::Policy, Reason::AddressDenied),
+            ("direct", "printer:80", Side::Origin, Reason::NameNotFound),
+            ("direct", "far.example:80", Side::Proxy, Reason::ResolverFailed),
+            ("out", "127.0.0.1:80", Side::Policy, Reason::AddressDenied),
+            ("out", "a.example:80", Side::Parent, Reason::ParentRefused),
+            ("out", "b.example:80", Side::Parent, Reason::ParentRefused),
+            ("out", "c.example:80", Side::Parent, Reason::Reset),
+            ("lost", "a.example:80", Side::Parent, Reason::NameNotFound),
+            ("dead", "a.example:80", Side::Parent, Reason::ConnectRefused),
+            ("unheard-of", "a.example:80", Side::Proxy, Reason::Internal),
+        ] {
+            let error = ways.tunnel(&id.into(), &crate::egress::lab::target(target)).await.unwrap_err();
+            assert_eq!(error.fault(), Fault::new(side, reason), "{id} {target}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_of_the_answer_is_read_than_its_head() {
+        let parent = Server::start(vec![vec![Act::Open(""), OK]]).await;
+        let ways = egresses(&[with_parent("out", parent.address)], &[]);
+        let dialled = ways.tunnel(&"out".into(), &target("far.example:80")).await.unwrap();
+        assert!(dialled.early.is_empty());
+        assert!(dialled.connect > Duration::ZERO);
+    }
+}
