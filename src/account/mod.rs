@@ -1,5 +1,15 @@
-//! One record for each flow: log, metrics, and later the quota ledger.
+//! One record for each flow: log, metrics, and later the quota ledger. `open` is the guard that a flow carries and
+//! that makes the record when it is dropped, `record` the line of the access log, `pseudonym` the faces that clients
+//! and users have there, `journal` the thread that writes, `meter` everything that Prometheus scrapes.
 
+pub mod journal;
+pub mod meter;
+pub mod open;
+pub mod pseudonym;
+pub mod record;
 pub mod spec;
 
+pub use meter::{Known, ListFacts, Meter, MeterError};
+pub use open::{Account, AccountError, Arrival, Judgement, Open};
+pub use record::{FlowId, Record};
 pub use spec::{Access, Spec};
