@@ -1,5 +1,25 @@
 //! From files to a checked configuration: every mistake in every file is found at once, each with its place.
+//!
+//! [`read`] parses each file once, keeps where every key and value stands, and reads table by table: what is wrong is
+//! recorded as a [`Problem`] and reading goes on. [`render`] shows problems to people; serialized, they are for
+//! programs.
 
+mod check;
+mod document;
+mod lint;
+mod nearest;
+mod problem;
+mod read;
+mod render;
 pub mod spec;
+mod table;
+mod text;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use problem::{Excerpt, Problem, Severity};
+pub use read::{Outcome, read, read_with, state_dir};
+pub use render::render;
 pub use spec::Config;

@@ -1,0 +1,96 @@
+//! `[[listener]]`.
+
+use std::net::SocketAddr;
+
+use super::gateway::Admin;
+use super::names;
+use crate::base::{Cidr, ListenerId};
+use crate::config::problem::Problems;
+use crate::config::table::Table;
+use crate::config::text::Place;
+use crate::config::value::{Label, quoted};
+use crate::listen::{Mode, Spec};
+
+/// Reads every `[[listener]]`.
+pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<Spec> {
+    let problems = root.scope.problems;
+    let absent = !root.has("listener") && !root.has_slip_of("listener");
+    let tables = root.tables("listener");
+    if absent {
+        let hint =
+            "add `[[listener]]` with `name`, `mode = \"explicit\"`, `address = \"127.0.0.1:3128\"` and `clients`";
+        problems.error(&root.place, "there is no listener, so nobody could connect", hint);
+    }
+    let mut specs = Vec::new();
+    let mut named = Vec::new();
+    let mut bound = Vec::new();
+    for table in tables {
+        let read = listener(table);
+        specs.push(read.spec);
+        named.extend(read.name);
+        bound.extend(read.address);
+    }
+    names::unique(problems, "listener", named.iter().map(|(name, place)| (name.as_str(), place)));
+    addresses(problems, &bound, admin);
+    specs
+}
+
+struct Read {
+    spec: Spec,
+    name: Option<(String, Place)>,
+    address: Option<(SocketAddr, Place)>,
+}
+
+fn listener(mut table: Table<'_>) -> Read {
+    let name = table.required::<Label>("name");
+    let mode = table.choice("mode", &[("explicit", Mode::Explicit)]);
+    table.needs("address", "\"127.0.0.1:3128\"");
+    let address = table.take::<SocketAddr>("address");
+    let clients = clients(&mut table);
+    let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
+    let spec = Spec {
+        id: ListenerId::from(name.as_ref().map_or("", |name| name.value.0.as_str())),
+        mode: mode.map_or(Mode::Explicit, |mode| mode.value),
+        address: address.as_ref().map_or(stand_in, |address| address.value),
+        clients,
+    };
+    table.finish();
+    let name = name.map(|name| (name.value.0, name.place));
+    Read { spec, name, address: address.map(|address| (address.value, address.place)) }
+}
+
+fn clients(table: &mut Table<'_>) -> Vec<Cidr> {
+    let hint = "name the networks that may connect, for example `clients = [\"10.0.0.0/8\"]`; there is no open proxy by accident";
+    let errors = table.scope.problems.errors();
+    let place = match table.value("clients") {
+        Some(value) => value.place,
+        None if table.has("clients") || table.has_slip_of("clients") => return Vec::new(),
+        None => table.place.clone(),
+    };
+    let clients = table.list::<Cidr>("clients").unwrap_or_default();
+    if clients.is_empty() && table.scope.problems.errors() == errors {
+        table.scope.problems.error(&place, format!("{} has no `clients`", table.title), hint);
+    }
+    clients.into_iter().map(|client| client.value).collect()
+}
+
+/// Two sockets cannot listen on one address and port.
+fn addresses(problems: &Problems, bound: &[(SocketAddr, Place)], admin: &Admin) {
+    let clash = |a: &SocketAddr, b: &SocketAddr| {
+        // Port 0 is any free port.
+        let same_port = a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4();
+        same_port && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+    };
+    for (index, (address, place)) in bound.iter().enumerate() {
+        if let Some((first, at)) = bound[..index].iter().find(|(first, _)| clash(first, address)) {
+            let message = format!("two listeners on one address: {}", quoted(&address.to_string()));
+            let hint = format!("the listener of line {} has {first}; choose another port or address", at.line());
+            problems.error(place, message, hint);
+        }
+    }
+    if let Some((listener, at)) = bound.iter().find(|(address, _)| clash(address, &admin.address)) {
+        let message = format!("[admin] and a listener are on one address: \"{}\"", admin.address);
+        let hint = format!("the listener has {listener}; choose another port or address for one of them");
+        problems.error(admin.place.as_ref().unwrap_or(at), message, hint);
+    }
+}

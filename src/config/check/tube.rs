@@ -1,0 +1,223 @@
+//! `[link]` and `[tube.NAME]`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::egress::interface;
+use super::names::Names;
+use crate::base::{Direction, EgressId, Rate, TubeId, Window};
+use crate::config::problem::Problems;
+use crate::config::table::Table;
+use crate::config::text::{Place, Placed};
+use crate::tube::{Limit, Link, Peak, ShareBy, Tube};
+
+/// Rates each way, and where they stand.
+#[derive(Clone, Default)]
+pub(in crate::config) struct Ceiling {
+    pub(in crate::config) down: Option<Placed<Rate>>,
+    pub(in crate::config) up: Option<Placed<Rate>>,
+}
+
+/// A `[tube.NAME]` and where its parts stand.
+pub(in crate::config) struct Draft {
+    pub(in crate::config) id: TubeId,
+    pub(in crate::config) within: Option<Placed<TubeId>>,
+    pub(in crate::config) priority: u8,
+    pub(in crate::config) ceiling: Ceiling,
+    pub(in crate::config) share_by: ShareBy,
+    pub(in crate::config) flows: Option<u32>,
+    pub(in crate::config) egress: Option<Placed<EgressId>>,
+    pub(in crate::config) peaks: Vec<(Placed<Window>, Ceiling)>,
+    /// Something in it is wrong, so that what it says is not to be trusted.
+    pub(in crate::config) faulty: bool,
+}
+
+/// The priority of a tube that names none: after clear traffic, before what was put behind the rest.
+const PRIORITY: u8 = 1;
+
+/// Each tube is a class that the scheduler may have to look at for every grant: this keeps that walk short, and a
+/// person could not tell more apart.
+const MOST: usize = 1_000;
+
+const CEILING: &str = "`ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`";
+const PEAK: &str = "[{ when = \"Mon-Fri 12:00-14:00\", ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" } }]";
+
+impl Ceiling {
+    /// The rate one way.
+    pub(in crate::config) fn of(&self, direction: Direction) -> Option<&Placed<Rate>> {
+        match direction {
+            Direction::Down => self.down.as_ref(),
+            Direction::Up => self.up.as_ref(),
+        }
+    }
+
+    /// Without the places.
+    pub(in crate::config) fn limit(&self) -> Limit {
+        let rate = |placed: &Option<Placed<Rate>>| placed.as_ref().map(|placed| placed.value);
+        Limit { down: rate(&self.down), up: rate(&self.up) }
+    }
+}
+
+impl Draft {
+    /// Without the places.
+    pub(in crate::config) fn tube(&self) -> Tube {
+        Tube {
+            id: self.id.clone(),
+            within: self.within.as_ref().map(|within| within.value.clone()),
+            priority: self.priority,
+            ceiling: self.ceiling.limit(),
+            share_by: self.share_by,
+            flows: self.flows,
+            egress: self.egress.as_ref().map(|egress| egress.value.clone()),
+            peak: self
+                .peaks
+                .iter()
+                .map(|(when, ceiling)| Peak { when: when.value.clone(), ceiling: ceiling.limit() })
+                .collect(),
+        }
+    }
+}
+
+/// Reads `[link]`.
+pub(in crate::config) fn link(root: &mut Table<'_>) -> Link {
+    let mut table = root.table_or_empty("link");
+    let link = Link {
+        rate: rates(&mut table).limit(),
+        interface: interface(&mut table),
+        probe: table.take::<IpAddr>("probe").map(|probe| probe.value),
+        adapt: table.take::<bool>("adapt").is_some_and(|adapt| adapt.value),
+    };
+    table.finish();
+    link
+}
+
+/// Reads every `[tube.NAME]`.
+pub(in crate::config) fn tubes(root: &mut Table<'_>) -> Vec<Draft> {
+    let problems = root.scope.problems;
+    if !root.has("tube") && !root.has_slip_of("tube") {
+        let hint =
+            "add `[tube.clinical]` with `priority = 0`, and a `[tube.internet]` with `priority = 1` and a ceiling";
+        problems.error(&root.place, "there is no tube, so nothing could flow", hint);
+    }
+    let mut drafts = Vec::new();
+    for (name, table) in root.named("tube") {
+        if drafts.len() == MOST {
+            problems.error(
+                &name.place,
+                format!("there are more than {MOST} tubes"),
+                "put several categories in one tube",
+            );
+            break;
+        }
+        drafts.push(tube(&name.value, table));
+    }
+    drafts
+}
+
+fn tube(name: &str, mut table: Table<'_>) -> Draft {
+    let problems = table.scope.problems;
+    let errors = problems.errors();
+    let within = table.take::<String>("within");
+    let priority = table.take::<u8>("priority").map_or(PRIORITY, |priority| priority.value);
+    let ceiling = ceiling(&mut table);
+    let words = [("client", ShareBy::Client), ("user", ShareBy::User), ("flow", ShareBy::Flow)];
+    let share_by = table.choice("share_by", &words).map_or(ShareBy::default(), |by| by.value);
+    let flows = table.take::<u32>("flows");
+    if let Some(Placed { value: 0, place }) = &flows {
+        problems.error(
+            place,
+            "`flows` is 0: the tube would refuse every flow",
+            "leave it out for no limit, or block with a rule",
+        );
+    }
+    let egress = table.take::<String>("egress");
+    let peaks = peaks(&mut table);
+    table.finish();
+    Draft {
+        id: TubeId::from(name),
+        within: within.map(|within| within.map(|name| TubeId::from(name.as_str()))),
+        priority,
+        ceiling,
+        share_by,
+        flows: flows.map(|flows| flows.value),
+        egress: egress.map(|egress| egress.map(|name| EgressId::from(name.as_str()))),
+        peaks,
+        faulty: problems.errors() > errors,
+    }
+}
+
+fn peaks(table: &mut Table<'_>) -> Vec<(Placed<Window>, Ceiling)> {
+    let Some(value) = table.value("peak") else { return Vec::new() };
+    if !value.is_list() {
+        value.wrong_kind("a list of tables", &format!("for example `peak = {PEAK}`"));
+        return Vec::new();
+    }
+    let mut peaks = Vec::new();
+    for mut peak in table.tables("peak") {
+        peak.needs("when", "\"Mon-Fri 12:00-14:00\"");
+        peak.needs("ceiling", "{ down = \"20 Mbit/s\", up = \"8 Mbit/s\" }");
+        let when = peak.one_or_list::<Window>("when").unwrap_or_default();
+        let ceiling = ceiling(&mut peak);
+        peak.finish();
+        peaks.extend(when.into_iter().map(|when| (when, ceiling.clone())));
+    }
+    peaks
+}
+
+fn ceiling(table: &mut Table<'_>) -> Ceiling {
+    let Some(value) = table.value("ceiling") else { return Ceiling::default() };
+    let Some(mut inner) = value.table("`ceiling`".to_owned(), CEILING) else { return Ceiling::default() };
+    let empty = !inner.has("down") && !inner.has("up");
+    let ceiling = rates(&mut inner);
+    if empty {
+        value.wrong("`ceiling` names neither `down` nor `up`", format!("for example {CEILING}"));
+    }
+    inner.finish();
+    ceiling
+}
+
+fn rates(table: &mut Table<'_>) -> Ceiling {
+    Ceiling { down: table.take("down"), up: table.take("up") }
+}
+
+/// Records names that do not exist, and tubes that lie in themselves.
+pub(in crate::config) fn check(problems: &Problems, drafts: &[Draft], tubes: &Names<'_>, egresses: &Names<'_>) {
+    for draft in drafts {
+        if let Some(within) = &draft.within {
+            tubes.check(problems, &within.place, within.value.as_str());
+        }
+        if let Some(egress) = &draft.egress {
+            egresses.check(problems, &egress.place, egress.value.as_str());
+        }
+    }
+    circles(problems, drafts);
+}
+
+/// Each circle once, at the first of its tubes that the file names.
+fn circles(problems: &Problems, drafts: &[Draft]) {
+    let by_name: HashMap<&TubeId, usize> = drafts.iter().enumerate().map(|(at, draft)| (&draft.id, at)).collect();
+    let outer = |at: usize| drafts[at].within.as_ref().and_then(|within| by_name.get(&within.value).copied());
+    // In which walk a tube was first met; a walk that meets its own steps has found a circle.
+    let mut met: Vec<Option<usize>> = vec![None; drafts.len()];
+    for start in 0..drafts.len() {
+        let mut next = Some(start);
+        while let Some(at) = next.filter(|at| met[*at].is_none()) {
+            met[at] = Some(start);
+            next = outer(at);
+        }
+        if let Some(entry) = next.filter(|at| met[*at] == Some(start)) {
+            let mut circle = vec![entry];
+            circle.extend(std::iter::successors(outer(entry), |at| outer(*at)).take_while(|at| *at != entry));
+            let first = circle.iter().copied().min().unwrap_or(entry);
+            let place: Option<&Place> = drafts[first].within.as_ref().map(|within| &within.place);
+            let from = circle.iter().position(|at| *at == first).unwrap_or(0);
+            circle.rotate_left(from);
+            circle.push(first);
+            let path: Vec<&str> = circle.iter().map(|at| drafts[*at].id.as_str()).collect();
+            if let Some(place) = place {
+                let message = format!("`within` goes in a circle: {}", path.join(" in "));
+                problems.error(place, message, "take `within` away from the tube that lies in the link itself");
+            }
+        }
+    }
+}

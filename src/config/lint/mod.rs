@@ -1,0 +1,8 @@
+//! What is legal and surely wrong. Each is a warning, and only what is true of every day is said.
+
+pub(super) mod category;
+pub(super) mod client;
+pub(super) mod egress;
+pub(super) mod list;
+pub(super) mod rule;
+pub(super) mod tube;

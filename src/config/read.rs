@@ -1,0 +1,278 @@
+//! Reads all files of a configuration and puts the checked parts together.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use toml::de::DeTable;
+
+use super::check::category::Categories;
+use super::check::gateway::{Admin, Gateway};
+use super::check::names::Names;
+use super::check::policy::{Known, RuleDraft, TestDraft};
+use super::check::{account, category, client, egress, gateway, listen, policy, tube};
+use super::document;
+use super::lint;
+use super::problem::{Problem, Problems, Severity};
+use super::spec::Config;
+use super::table::{Scope, Table};
+use super::text::{Place, Placed, Text};
+use crate::base::{Calendar, Name};
+use crate::policy::Action;
+
+/// A larger file is not read into memory. The largest public list (adult sites of UT1) is a third of this.
+const LARGEST: u64 = 256 << 20;
+
+/// What came of reading.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The configuration, if there is no error.
+    pub config: Option<Config>,
+    /// Errors and warnings, by file in the order of reading, then by line and column.
+    pub problems: Vec<Problem>,
+}
+
+impl Outcome {
+    /// How many problems are errors, and how many warnings.
+    pub fn count(&self) -> (usize, usize) {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        (errors, self.problems.len() - errors)
+    }
+}
+
+/// Reads a configuration from disk. `now` tells which exceptions have expired.
+pub fn read(path: &Path, now: Timestamp) -> Outcome {
+    let mut outcome = read_with(path, now, &|path| {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let lists = outcome.config.iter_mut().flat_map(|config| &mut config.categories.categories);
+    for list in lists.flat_map(|category| &mut category.lists) {
+        let modified = std::fs::metadata(&list.path).and_then(|about| about.modified());
+        list.modified = modified.ok().and_then(|at| Timestamp::try_from(at).ok());
+    }
+    outcome
+}
+
+/// Where a configuration says its state directory is, whatever else is wrong with it: a running gateway must be reached
+/// while its files are being mended. `None` where the file cannot be read.
+pub fn state_dir(path: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let (table, _) = DeTable::parse_recoverable(&text);
+    let named = table.get_ref().get("gateway").and_then(|gateway| gateway.get_ref().get("state_dir"));
+    let named = named.and_then(|value| value.get_ref().as_str()).unwrap_or(gateway::STATE_DIR);
+    Some(path.parent()?.join(named))
+}
+
+/// Reads a configuration whose files come from a function. Whatever they hold, it does not panic.
+pub fn read_with(path: &Path, now: Timestamp, open: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Outcome {
+    let problems = Problems::default();
+    let files = Files { open, problems: &problems, read: RefCell::new(vec![Arc::from(path)]) };
+    let parts = gateway_file(path, &files).map(|parts| {
+        let policy = policy_file(&parts, &files);
+        check(&problems, &parts, &policy);
+        warn(&problems, &parts, &policy, now);
+        (parts, policy)
+    });
+    let read = files.read.into_inner();
+    let config = match parts {
+        Some((parts, policy)) if problems.errors() == 0 => Some(config(parts, policy, read.clone())),
+        _ => None,
+    };
+    Outcome { config, problems: problems.into_sorted(&read) }
+}
+
+/// Opens files, and remembers which.
+pub(super) struct Files<'a> {
+    open: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    problems: &'a Problems,
+    read: RefCell<Vec<Arc<Path>>>,
+}
+
+/// What `clearway.toml` says.
+pub(super) struct GatewayFile {
+    pub(super) gateway: Gateway,
+    pub(super) admin: Admin,
+    pub(super) log: crate::account::Spec,
+    pub(super) dns: crate::egress::Dns,
+    /// Each answer of `[dns] hosts` where it stands.
+    pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
+    pub(super) guard: crate::egress::Guard,
+    pub(super) listeners: Vec<crate::listen::Spec>,
+    pub(super) link: crate::tube::Link,
+    pub(super) tubes: Vec<tube::Draft>,
+    pub(super) egresses: Vec<crate::egress::Egress>,
+}
+
+/// What `policy.toml` says.
+pub(super) struct PolicyFile {
+    pub(super) calendar: Calendar,
+    pub(super) default: Action,
+    pub(super) categories: Categories,
+    pub(super) groups: Vec<client::Draft>,
+    pub(super) rules: Vec<RuleDraft>,
+    pub(super) tests: Vec<TestDraft>,
+    /// Something in it is wrong, so that what it does not say is not to be trusted.
+    pub(super) faulty: bool,
+}
+
+impl Files<'_> {
+    /// The text of a file; where it cannot be read, that is recorded where the file was named.
+    pub(super) fn open(&self, path: &Path, named: Option<&Place>) -> Option<Arc<Text>> {
+        let file: Arc<Path> = Arc::from(path);
+        let fail = |why: String, hint: &str| {
+            let message = format!("cannot read {}: {why}", super::value::quoted(&file.display().to_string()));
+            match named {
+                Some(place) => self.problems.error(place, message, hint),
+                None => self.problems.unreadable(&file, message, hint),
+            }
+        };
+        let bytes = match (self.open)(path) {
+            Ok(bytes) if bytes.len() as u64 > LARGEST => {
+                fail("it is larger than 256 MiB".to_owned(), "take out what nobody asks for, or split it");
+                return None;
+            }
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let hint = match named {
+                    Some(_) => "a relative path is relative to the file that names it",
+                    None => "name the file with `-c FILE`",
+                };
+                fail(reason(&error), hint);
+                return None;
+            }
+        };
+        if !self.read.borrow().contains(&file) {
+            self.read.borrow_mut().push(file.clone());
+        }
+        let (text, broken) = Text::decode(file, &bytes);
+        if let Some(at) = broken {
+            let end = text.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+            let message = "the file is not UTF-8: this character cannot be read";
+            self.problems.syntax(&Place::new(&text, at..end), message, "save the file again as UTF-8", false);
+        }
+        Some(text)
+    }
+}
+
+/// Why a file could not be read, as a person says it.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+const IN_POLICY: &[&str] = &["default", "bank-holidays", "category", "group", "rule", "test"];
+const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard"];
+
+fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
+    let text = files.open(path, None)?;
+    let document = document::parse(files.problems, &text);
+    let scope = Scope { text: &text, problems: files.problems };
+    let mut root = Table::root(scope, &title(path), &document);
+    let gateway = gateway::gateway(&mut root, path);
+    let admin = gateway::admin(&mut root);
+    let log = account::log(&mut root, path);
+    let (dns, answers) = egress::dns(&mut root);
+    let guard = egress::guard(&mut root);
+    let listeners = listen::listeners(&mut root, &admin);
+    let link = tube::link(&mut root);
+    let tubes = tube::tubes(&mut root);
+    let egresses = egress::egresses(&mut root);
+    root.finish_with(IN_POLICY, "the policy file, which `[gateway] policy` names");
+    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses })
+}
+
+fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
+    let errors = files.problems.errors();
+    let calendar = Calendar { zone: parts.gateway.zone.clone(), bank_holidays: Default::default() };
+    let categories = Categories::default();
+    let (groups, rules, tests) = (Vec::new(), Vec::new(), Vec::new());
+    let default = Action::Block;
+    let mut policy = PolicyFile { calendar, default, categories, groups, rules, tests, faulty: true };
+    let Some(named) = &parts.gateway.policy else { return policy };
+    let path = gateway::beside(&named.place.text.file, &named.value);
+    let Some(text) = files.open(&path, Some(&named.place)) else { return policy };
+    let document = document::parse(files.problems, &text);
+    let scope = Scope { text: &text, problems: files.problems };
+    let mut root = Table::root(scope, &title(&path), &document);
+    policy.default = policy::default(&mut root);
+    policy.calendar.bank_holidays = policy::bank_holidays(&mut root);
+    policy.categories = category::categories(&mut root, files);
+    policy.groups = client::groups(&mut root);
+    policy.rules = policy::rules(&mut root);
+    policy.tests = policy::tests(&mut root, &policy.calendar.zone);
+    root.finish_with(IN_GATEWAY, "the gateway's file, which names this one");
+    policy.faulty = files.problems.errors() > errors;
+    policy
+}
+
+/// How messages name a file.
+fn title(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Records names that are used and nowhere defined.
+fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
+    let categories = policy.categories.categories.iter().map(|category| category.id.as_str());
+    let egresses = parts.egresses.iter().map(|egress| egress.id.as_str());
+    let rules = policy.rules.iter().map(|draft| draft.rule.id.as_str()).filter(|name| !name.is_empty());
+    let known = Known {
+        tubes: Names::new("tube", "tubes", parts.tubes.iter().map(|tube| tube.id.as_str())),
+        egresses: Names::new("egress", "egresses", egresses.chain(["system"])),
+        categories: Names::new("category", "categories", categories.chain(["other"])),
+        groups: Names::new("group", "groups", policy.groups.iter().map(|draft| draft.group.id.as_str())),
+        rules: Names::new("rule", "rules", rules),
+    };
+    tube::check(problems, &parts.tubes, &known.tubes, &known.egresses);
+    category::check(problems, &policy.categories, &known.tubes);
+    policy::check(problems, &policy.rules, &policy.tests, &known);
+}
+
+/// Records what is legal and surely wrong. Parts with mistakes in them are left out: what they say is not what is meant.
+fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Timestamp) {
+    lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
+    lint::tube::ceilings(problems, &parts.link, &parts.tubes);
+    lint::tube::hidden_peaks(problems, &parts.tubes);
+    if !policy.faulty {
+        lint::category::unused(problems, &policy.categories, &policy.rules);
+    }
+    lint::category::empty_clinical(problems, &policy.categories, &parts.tubes);
+    lint::list::rejected(problems, &policy.categories);
+    lint::list::public_suffixes(problems, &policy.categories);
+    lint::list::collisions(problems, &policy.categories);
+    lint::client::groups(problems, &policy.groups);
+    let today = policy.calendar.local(now).date();
+    lint::rule::expired(problems, &policy.rules, today);
+    lint::rule::covered(problems, &policy.rules, today);
+    lint::rule::double_windows(problems, &policy.rules);
+}
+
+fn config(parts: GatewayFile, policy: PolicyFile, files: Vec<Arc<Path>>) -> Config {
+    let tubes: Vec<_> = parts.tubes.iter().map(tube::Draft::tube).collect();
+    Config {
+        name: parts.gateway.name,
+        calendar: policy.calendar,
+        state_dir: parts.gateway.state_dir,
+        drain: parts.gateway.drain,
+        admin: parts.admin.address,
+        log: parts.log,
+        listeners: parts.listeners,
+        egress: crate::egress::Spec { egresses: parts.egresses, dns: parts.dns, guard: parts.guard },
+        categories: category::spec(policy.categories, &tubes),
+        tubes: crate::tube::Spec { link: parts.link, tubes },
+        clients: crate::client::Spec { groups: policy.groups.into_iter().map(|draft| draft.group).collect() },
+        policy: crate::policy::Spec {
+            default: policy.default,
+            rules: policy.rules.into_iter().map(|draft| draft.rule).collect(),
+        },
+        tests: policy.tests.into_iter().map(|draft| draft.test).collect(),
+        files,
+    }
+}

@@ -1,0 +1,8 @@
+//! Every mistake is found, at its place.
+
+mod example;
+mod any_input;
+mod mistakes;
+mod settings;
+mod warnings;
+mod world;

@@ -1,0 +1,214 @@
+//! What is legal and surely wrong.
+
+use super::world::{GATEWAY, POLICY, World, change, lines};
+
+fn warnings(gateway: &str, policy: &str, list: &str) -> Vec<String> {
+    let outcome = World::new(gateway, policy).with("etc/list.txt", list).read();
+    assert!(outcome.config.is_some(), "{:#?}", lines(&outcome.problems));
+    lines(&outcome.problems)
+}
+
+#[test]
+fn rules_that_do_nothing_are_named() {
+    let block = |name: &str, more: &str| format!("[[rule]]\nname = \"{name}\"\naction = \"block\"\n{more}\n");
+    for (rules, expected) in [
+        // The first covers the second, which is narrower in every way.
+        (
+            block("a", "to = [\"social\"]")
+                + &block("b", "to = [\"social\"]\nfrom = [\"team\"]\nwhen = \"12:00-14:00\""),
+            vec!["19:8 rule `b` can never match"],
+        ),
+        // Two together cover a third.
+        (
+            block("a", "to = [\"social\"]")
+                + &block("b", "to = [\"clinical\"]")
+                + &block("c", "to = [\"clinical\", \"social\"]"),
+            vec!["23:8 rule `c` can never match"],
+        ),
+        // Wider in one way: not covered.
+        (block("a", "when = \"09:00-12:00\"") + &block("b", "to = [\"social\"]\nwhen = \"09:00-13:00\""), vec![]),
+        (block("a", "to = [\"social\"]\nfrom = [\"team\"]") + &block("b", "to = [\"social\"]"), vec![]),
+        // An exception that ends gives way some day; one that has ended covers nothing.
+        (block("a", "to = [\"social\"]\nexpires = 2027-01-01") + &block("b", "to = [\"social\"]"), vec![]),
+        (
+            block("a", "expires = 2026-11-23") + &block("b", "expires = 2026-11-22"),
+            vec![
+                "17:11 rule `a` expired on 2026-11-23 and no longer does anything",
+                "21:11 rule `b` expired on 2026-11-22 and no longer does anything",
+            ],
+        ),
+        (
+            block("a", "expires = 2027-01-01") + &block("b", "expires = 2026-12-01"),
+            vec!["19:8 rule `b` can never match"],
+        ),
+        (
+            block("a", "when = [\"Mon 12:00-13:00\", \"09:00-17:00\", \"09:00-17:00\"]"),
+            vec![
+                "17:9 the window `Mon 12:00-13:00` adds nothing to rule `a`",
+                "17:43 the window `09:00-17:00` adds nothing to rule `a`",
+            ],
+        ),
+    ] {
+        // The first rule begins in line 14.
+        let found: Vec<_> = warnings(GATEWAY, &format!("{POLICY}{rules}"), "")
+            .iter()
+            .map(|l| l.replace("warning policy.toml:", ""))
+            .collect();
+        assert_eq!(found, expected, "{rules}");
+    }
+}
+
+#[test]
+fn categories_that_do_nothing_are_named() {
+    let found = warnings(GATEWAY, &format!("{POLICY}[category.idle]\ndomains = [\"a.example\"]\n"), "");
+    assert_eq!(found, ["warning policy.toml:14:11 nobody uses category `idle`: it has no tube and no rule names it"]);
+    let empty = change(POLICY, "domains = [\"wales.nhs.uk\"]", "");
+    let found = warnings(GATEWAY, &empty, "");
+    assert_eq!(found, ["warning policy.toml:3:11 category `clinical` is clinical and has no entry"]);
+    // Clinical by its tube alone.
+    let found = warnings(GATEWAY, &change(&empty, "protected = true", ""), "");
+    assert_eq!(found, ["warning policy.toml:3:11 category `clinical` is clinical and has no entry"]);
+}
+
+#[test]
+fn groups_that_nobody_is_in_are_named() {
+    for (clients, expected) in [
+        ("", "12:8 nobody is in group `team`"),
+        ("users = [\"rhian\"]", "13:9 the users of group `team` never match: no listener asks for a login"),
+    ] {
+        let found = warnings(GATEWAY, &change(POLICY, "clients = [\"10.4.0.0/16\"]", clients), "");
+        assert_eq!(found, [format!("warning policy.toml:{expected}")]);
+    }
+}
+
+#[test]
+fn ceilings_that_never_bind_and_peaks_that_never_hold_are_named() {
+    let peak = |when: &str, down: &str| format!("{{ when = \"{when}\", ceiling = {{ down = \"{down}\" }} }}");
+    for (social, expected) in [
+        (
+            "ceiling = { down = \"61 Mbit/s\", up = \"20 Mbit/s\" }".to_owned(),
+            vec![
+                "21:20 the ceiling of tube `social` is above that of tube `internet`: 61 Mbit/s down does not fit in 60 Mbit/s",
+            ],
+        ),
+        (
+            "ceiling = { up = \"2 Gbit/s\" }".to_owned(),
+            vec![
+                "21:18 the ceiling of tube `social` is above that of tube `internet`: 2 Gbit/s up does not fit in 20 Mbit/s",
+            ],
+        ),
+        (
+            "[tube.free]\nceiling = { down = \"2 Gbit/s\" }".to_owned(),
+            vec!["22:20 the ceiling of tube `free` is above that of the link: 2 Gbit/s down does not fit in 1 Gbit/s"],
+        ),
+        (
+            format!("peak = [{}]", peak("Mon-Fri 12:00-14:00", "70 Mbit/s")),
+            vec![
+                "21:60 the ceiling of tube `social` is above that of tube `internet`: 70 Mbit/s down does not fit in 60 Mbit/s",
+            ],
+        ),
+        (
+            format!("peak = [{}, {}]", peak("12:00-14:00", "5 Mbit/s"), peak("Mon 12:00-13:00", "1 Mbit/s")),
+            vec!["21:77 this peak of tube `social` never holds"],
+        ),
+        (format!("peak = [{}, {}]", peak("Mon 12:00-13:00", "1 Mbit/s"), peak("12:00-14:00", "5 Mbit/s")), vec![]),
+    ] {
+        let gateway = format!("{GATEWAY}[tube.social]\nwithin = \"internet\"\n{social}\n[link]\ndown = \"1 Gbit/s\"\n");
+        let found = warnings(&gateway, POLICY, "");
+        let expected: Vec<_> = expected.iter().map(|line| format!("warning clearway.toml:{line}")).collect();
+        assert_eq!(found, expected, "{social}");
+    }
+}
+
+#[test]
+fn a_ceiling_is_compared_with_what_is_in_force_at_its_time() {
+    let gateway = change(
+        GATEWAY,
+        "up = \"20 Mbit/s\" }",
+        "up = \"20 Mbit/s\" }\npeak = [{ when = \"Mon-Fri 12:00-14:00\", ceiling = { down = \"20 Mbit/s\" } }]",
+    );
+    for (when, count) in
+        [("Mon-Fri 12:00-14:00", 1), ("Mon 12:30-13:00", 1), ("Mon-Fri 12:00-15:00", 0), ("Sat 12:00-13:00", 0)]
+    {
+        let social = format!(
+            "[tube.social]\nwithin = \"internet\"\npeak = [{{ when = \"{when}\", ceiling = {{ down = \"30 Mbit/s\" }} }}]\n"
+        );
+        assert_eq!(warnings(&format!("{gateway}{social}"), POLICY, "").len(), count, "{when}");
+    }
+}
+
+#[test]
+fn entries_that_take_too_much_are_named() {
+    for (domains, expected) in [
+        ("\"uk\"", vec!["10:12 `uk` is a public suffix: category `social` takes every name under it"]),
+        (
+            "\"nhs.uk\", \"=co.uk\"",
+            vec!["10:12 `nhs.uk` is a public suffix: category `social` takes every name under it"],
+        ),
+        ("\"github.io\", \"localhost\", \"facebook.com\"", vec![]),
+    ] {
+        let found = warnings(GATEWAY, &change(POLICY, "\"facebook.com\"", domains), "");
+        let expected: Vec<_> = expected.iter().map(|line| format!("warning policy.toml:{line}")).collect();
+        assert_eq!(found, expected);
+    }
+    let found = warnings(GATEWAY, &change(POLICY, "\"wales.nhs.uk\"", "\"nhs.uk\""), "");
+    assert_eq!(
+        found,
+        ["warning policy.toml:6:12 `nhs.uk` is a public suffix: category `clinical` takes every name under it"]
+    );
+}
+
+fn listed() -> String {
+    change(POLICY, "domains = [\"facebook.com\"]", "lists = [{ path = \"list.txt\", format = \"plain\" }]")
+}
+
+#[test]
+fn a_list_that_would_take_a_protected_name_is_told_which_line_and_whose_name() {
+    let list =
+        "# a list\nfacebook.com\n  referrals.wales.nhs.uk # why?\nwales.nhs.uk\nxwales.nhs.uk\nnhs.uk\n=nhs.uk\n";
+    assert_eq!(
+        warnings(GATEWAY, &listed(), list),
+        [
+            "warning list.txt:3:3 `referrals.wales.nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6)",
+            "warning list.txt:4:1 `wales.nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6)",
+            "warning list.txt:6:1 `nhs.uk` is a public suffix: category `social` takes every name under it",
+            "warning list.txt:6:1 `nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6) lies under it",
+        ]
+    );
+}
+
+#[test]
+fn lines_of_a_list_that_cannot_be_read_are_warned_of_and_then_counted() {
+    let list = "facebook.com\n*.fbcdn.net\n\nhttps://x.com/home # web\n0.0.0.0 ads.example\n";
+    let outcome = World::new(GATEWAY, listed()).with("etc/list.txt", list).read();
+    assert_eq!(
+        lines(&outcome.problems),
+        [
+            "warning list.txt:2:1 the line is left out: it has a wildcard",
+            "warning list.txt:4:1 the line is left out: it has a scheme",
+            "warning list.txt:5:1 the line is left out: it has white space inside",
+        ]
+    );
+    assert_eq!(outcome.problems[0].hint, "write `fbcdn.net`: it covers its subdomains");
+    assert_eq!(outcome.problems[2].hint, "write one entry at a time, without an address in front");
+    let many = warnings(GATEWAY, &listed(), &"a b\n".repeat(50));
+    assert_eq!(many.len(), 21);
+    assert_eq!(
+        many[20],
+        "warning list.txt:50:1 the list has 50 lines that are left out; this is the last, and 20 are shown"
+    );
+}
+
+#[test]
+fn a_list_that_is_not_utf8_is_an_error_in_the_list() {
+    let outcome = World::new(GATEWAY, listed()).with("etc/list.txt", b"ok.example\n\xffbad.example\n".to_vec()).read();
+    assert!(outcome.config.is_none());
+    assert_eq!(lines(&outcome.problems), ["error list.txt:2:1 the file is not UTF-8: this character cannot be read"]);
+}
+
+#[test]
+fn an_answer_that_would_never_be_dialled_is_named() {
+    let dns = "[dns]\nservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]\nhosts = { a = [\"192.0.2.1\", \"169.254.0.1\"] }\n";
+    let found = warnings(&format!("{GATEWAY}{dns}"), POLICY, "");
+    assert_eq!(found, ["warning clearway.toml:21:29 `a` is at 169.254.0.1, which `[guard] deny` refuses"]);
+}
