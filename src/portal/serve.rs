@@ -1,0 +1,205 @@
+//! The portal's thread: its own runtime of one thread, two doors, and a bound on everything behind them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::route::{self, Door};
+use super::socket::{self, AdminSocket, SocketError};
+use super::view::Gateway;
+
+/// Connections at once, each door its own: a crowd on the network must not keep `clearway drain` out.
+const CONNECTIONS: usize = 64;
+
+/// For a request's head, and between two requests. Prometheus and browsers send theirs at once.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// The largest head, and hyper's smallest limit is 8 KiB.
+const HEAD_SIZE: usize = 16 * 1024;
+
+/// How long a TCP connection lives: a client that does not read its answer is rid of after this. A browser and
+/// Prometheus just connect again.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// The same on the socket, where a reload may read lists of millions of lines.
+const SOCKET_LIFE: Duration = Duration::from_secs(600);
+
+/// For the answer under way when a connection's life or the portal ends.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// After an accept that failed for want of descriptors or memory: trying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the portal is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `[admin] address`; port 0 takes a free one.
+    pub admin: SocketAddr,
+    /// `admin.sock` in `state_dir`.
+    pub socket: PathBuf,
+}
+
+/// Why the portal cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum PortalError {
+    /// The admin address.
+    #[error("admin address {address}: {source}")]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The unix socket.
+    #[error("admin socket: {0}")]
+    Socket(#[from] SocketError),
+    /// The thread or its runtime.
+    #[error("cannot start the portal's thread: {0}")]
+    Thread(io::Error),
+}
+
+/// An open portal.
+#[derive(Debug)]
+pub struct Portal {
+    address: SocketAddr,
+    socket: PathBuf,
+    thread: JoinHandle<()>,
+}
+
+impl Portal {
+    /// The TCP address it is bound to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The unix socket's path.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
+    /// Waits for the thread, which ends within [`GRACE`] of the token's cancellation. Blocks.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!(side = "proxy", "the portal's thread panicked");
+        }
+    }
+}
+
+/// Binds both doors, then serves them on a thread of its own until the token is cancelled.
+///
+/// # Errors
+/// When a door cannot be bound, or the system gives no thread.
+pub fn serve(place: &Place, gateway: Arc<dyn Gateway>, stop: CancellationToken) -> Result<Portal, PortalError> {
+    let failed = |source| PortalError::Admin { address: place.admin, source };
+    let tcp = TcpListener::bind(place.admin).map_err(failed)?;
+    tcp.set_nonblocking(true).map_err(failed)?;
+    let address = tcp.local_addr().map_err(failed)?;
+    let (unix, held) = socket::bind(&place.socket)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PortalError::Thread)?;
+    let doors = {
+        let _entered = runtime.enter();
+        Doors {
+            tcp: tokio::net::TcpListener::from_std(tcp).map_err(failed)?,
+            unix: tokio::net::UnixListener::from_std(unix).map_err(PortalError::Thread)?,
+            held,
+            gateway,
+            stop,
+            tasks: TaskTracker::new(),
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("portal".into())
+        .spawn(move || runtime.block_on(doors.run()))
+        .map_err(PortalError::Thread)?;
+    Ok(Portal { address, socket: place.socket.clone(), thread })
+}
+
+struct Doors {
+    tcp: tokio::net::TcpListener,
+    unix: tokio::net::UnixListener,
+    held: AdminSocket,
+    gateway: Arc<dyn Gateway>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Doors {
+    async fn run(self) {
+        let by_tcp = Arc::new(Semaphore::new(CONNECTIONS));
+        let by_socket = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let taken = tokio::select! {
+                () = self.stop.cancelled() => break,
+                accepted = self.unix.accept() => accepted.map(|(stream, _)| self.take(stream, Door::Socket, &by_socket)),
+                accepted = self.tcp.accept() => accepted.map(|(stream, _)| self.take(stream, Door::Tcp, &by_tcp)),
+            };
+            if let Err(error) = taken {
+                tracing::warn!(side = "proxy", "admin connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        drop(self.tcp);
+        drop(self.unix);
+        drop(self.held);
+        self.tasks.close();
+        // Each connection has its own, so this bound is only for a task that does not keep it.
+        _ = tokio::time::timeout(GRACE * 2, self.tasks.wait()).await;
+    }
+
+    /// Over the limit a connection is closed at once: to wait would be to queue without bound.
+    fn take(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, door: Door, room: &Arc<Semaphore>) {
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+            return;
+        };
+        let gateway = Arc::clone(&self.gateway);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            converse(stream, door, gateway, stop).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    door: Door,
+    gateway: Arc<dyn Gateway>,
+    stop: CancellationToken,
+) {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let gateway = Arc::clone(&gateway);
+        async move {
+            let answer = route::answer(door, &gateway, request.method(), request.uri().path(), request.headers()).await;
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_SIZE)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let life = if door == Door::Tcp { LIFE } else { SOCKET_LIFE };
+    tokio::select! {
+        // An error is the client's: it went away, or was too slow. There is nobody to tell.
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(life) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    _ = tokio::time::timeout(GRACE, connection).await;
+}
+
+#[cfg(test)]
+mod tests;

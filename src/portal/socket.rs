@@ -1,0 +1,167 @@
+//! The unix socket in `state_dir`: who may open it may reload and drain.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// The socket's name in `state_dir`.
+pub const FILE: &str = "admin.sock";
+
+/// `sun_path` has 108 bytes with its final zero (unix(7)).
+const LONGEST: usize = 107;
+
+/// Why the socket cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Longer than the system allows.
+    #[error("{} has {} bytes and a unix socket's path at most {LONGEST}; choose a shorter state_dir", path.display(), path.as_os_str().len())]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another process serves it.
+    #[error("a gateway already answers at {}; each needs a state_dir of its own", path.display())]
+    Occupied {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Not a socket, so it is not ours to remove.
+    #[error("{} is in the way and is not a socket", path.display())]
+    InTheWay {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A bound socket; its file is removed with it, if it is still this one.
+#[derive(Debug)]
+pub struct AdminSocket {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl AdminSocket {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|about| (about.dev(), about.ino()) == self.identity) {
+            _ = fs::remove_file(&self.path); // where it stays, the next start finds that nobody answers
+        }
+    }
+}
+
+/// Binds the socket, mode 0600. A stale one is replaced; one that answers is not.
+///
+/// # Errors
+/// When the path is too long, another gateway answers there, something else is in the way, or the system says no.
+pub fn bind(path: &Path) -> Result<(UnixListener, AdminSocket), SocketError> {
+    if path.as_os_str().as_bytes().len() > LONGEST {
+        return Err(SocketError::TooLong { path: path.into() });
+    }
+    let failed = |source| SocketError::Io { path: path.into(), source };
+    let parent = path.parent().unwrap_or(Path::new(""));
+    if !parent.as_os_str().is_empty() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+        Ok(about) if !about.file_type().is_socket() => return Err(SocketError::InTheWay { path: path.into() }),
+        Ok(_) if answers(path).map_err(failed)? => return Err(SocketError::Occupied { path: path.into() }),
+        Ok(_) => {}
+    }
+    bind_private(parent, path).map_err(failed)
+}
+
+/// In a directory of ours first, then moved to its place: between bind and chmod a socket is open to whoever the
+/// umask lets in. The directory's name is no longer than the socket's, so that the path's length holds for both.
+fn bind_private(parent: &Path, path: &Path) -> io::Result<(UnixListener, AdminSocket)> {
+    let private = parent.join(".admin");
+    let inner = private.join("s");
+    match fs::remove_dir_all(&private) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::DirBuilder::new().mode(0o700).create(&private)?;
+    let listener = UnixListener::bind(&inner)?;
+    fs::set_permissions(&inner, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&inner, path)?;
+    fs::remove_dir(&private)?;
+    listener.set_nonblocking(true)?;
+    let about = fs::symlink_metadata(path)?;
+    Ok((listener, AdminSocket { path: path.into(), identity: (about.dev(), about.ino()) }))
+}
+
+/// Whether somebody accepts there. Without blocking: a gateway that hangs has a full backlog, and is one all the same.
+fn answers(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(true),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(FILE);
+        let stale = UnixListener::bind(&path).unwrap();
+        drop(stale);
+        let (listener, held) = bind(&path).unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(bind(&path), Err(SocketError::Occupied { .. })));
+        drop((listener, held));
+        assert!(!path.exists());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn another_gateways_socket_is_not_removed_at_the_end() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(FILE);
+        let (listener, held) = bind(&path).unwrap();
+        drop(listener);
+        let _next = bind(&path).unwrap();
+        drop(held);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn what_is_not_a_socket_stays_and_what_is_too_long_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(FILE);
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(bind(&path), Err(SocketError::InTheWay { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        let long = home.path().join("x".repeat(120)).join(FILE);
+        let error = bind(&long).unwrap_err().to_string();
+        assert!(error.contains("choose a shorter state_dir"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the daemon tells of itself. The structs are the API's JSON as it stands.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A future that can be kept in a struct.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A running gateway, as the portal sees it. Every method but `reload` answers at once from what is in memory.
+pub trait Gateway: Send + Sync + 'static {
+    /// `/api/v1/status`
+    fn status(&self) -> Status;
+    /// `/api/v1/tubes`; outer tubes before those within them.
+    fn tubes(&self) -> Vec<TubeView>;
+    /// `/metrics`
+    fn metrics(&self) -> String;
+    /// `/readyz`
+    ///
+    /// # Errors
+    /// What is still missing, a line each.
+    fn ready(&self) -> Result<(), Vec<String>>;
+    /// Reads the configuration again and takes it, or keeps the present one. Polled on the portal's thread, so the
+    /// work belongs elsewhere.
+    fn reload(&self) -> BoxFuture<ReloadOutcome>;
+    /// Begins to drain, and returns.
+    fn drain(&self);
+}
+
+/// `/api/v1/status`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `[gateway] name`
+    pub name: String,
+    /// Of the program.
+    pub version: String,
+    /// The number of the configuration in force.
+    pub generation: u64,
+    /// When the process began, RFC 3339, UTC.
+    #[serde(with = "rfc3339")]
+    pub started: Timestamp,
+    /// Since then.
+    pub uptime_seconds: u64,
+    /// Whether it takes no new connections.
+    pub draining: bool,
+    /// The files that were read, the one that was named first.
+    pub config: Vec<String>,
+    /// Where it listens.
+    pub listeners: Vec<ListenerView>,
+    /// What the link carries.
+    pub link: LinkView,
+    /// Open flows by tube.
+    pub flows: BTreeMap<String, u64>,
+    /// `None` before the first.
+    pub last_reload: Option<LastReload>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListenerView {
+    /// Its name.
+    pub name: String,
+    /// How clients speak to it.
+    pub mode: String,
+    /// The address it is bound to.
+    pub address: String,
+}
+
+/// The link; bits per second, null where it is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkView {
+    /// Towards clients.
+    pub down: Option<u64>,
+    /// From clients.
+    pub up: Option<u64>,
+}
+
+/// What became of the last reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// When, RFC 3339, UTC.
+    #[serde(with = "rfc3339")]
+    pub time: Timestamp,
+    /// `applied` or `refused`.
+    pub result: String,
+    /// The first mistake, where it was refused.
+    pub problem: Option<String>,
+}
+
+/// What `POST /api/v1/reload` answers: 200 when applied, else 422.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReloadOutcome {
+    /// Whether the new configuration is in force.
+    pub applied: bool,
+    /// The number of the one that now is.
+    pub generation: u64,
+    /// Every mistake and warning, rendered for people.
+    pub problems: Vec<String>,
+}
+
+/// `/api/v1/tubes`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tubes {
+    /// In the order of the file.
+    pub tubes: Vec<TubeView>,
+}
+
+/// A tube, as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TubeView {
+    /// Its name.
+    pub tube: String,
+    /// The tube it lies in; null: the link itself.
+    pub within: Option<String>,
+    /// Lower is served first.
+    pub priority: u8,
+    /// Towards clients.
+    pub down: WayView,
+    /// From clients.
+    pub up: WayView,
+    /// Flows in it, those in tubes within it not counted.
+    pub flows: u64,
+    /// Of these, how many wait for their share.
+    pub waiting: u64,
+}
+
+/// One direction of a tube; bits per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WayView {
+    /// What it may use right now; null is no limit.
+    pub limit: Option<u64>,
+    /// What it used over the last second, tubes within it counted.
+    pub used: u64,
+}
+
+/// Moments as RFC 3339 in UTC.
+mod rfc3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{at:.3}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
