@@ -1,1 +1,18 @@
-//! placeholder
+//! The spine: carries a flow through the stages. `run` reads from left to right; `judge` is pure and is what `explain`
+//! and policy tests call too; `carrier` holds the plan in force and the flows that are open.
+
+pub mod plan;
+pub mod judge;
+pub mod test;
+pub mod carrier;
+pub mod live;
+pub mod run;
+pub mod tunnel;
+pub mod exchange;
+pub mod end;
+pub mod refuse;
+
+pub use carrier::{Carrier, Current};
+pub use judge::{Hello, Matched, Question, Verdict};
+pub use plan::{Parts, Plan, Ways};
+pub use run::{Entrance, serve};

@@ -1,5 +1,14 @@
-//! Listening sockets: from a connection to a stream and what it asks for.
+//! Listening sockets: from a connection to a request and what it asks for. Nothing here knows a category, a rule or a
+//! tube; `explicit` hands each request to whoever carries flows.
 
+pub mod accept;
+pub mod door;
+pub mod explicit;
+pub mod socket;
 pub mod spec;
 
+pub use accept::accept;
+pub use door::Door;
+pub use explicit::{Ask, AskError, Scheme, ask};
+pub use socket::bind;
 pub use spec::{Mode, Spec};

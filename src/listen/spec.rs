@@ -23,3 +23,12 @@ pub enum Mode {
     /// An HTTP proxy: CONNECT and absolute-form requests (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2).
     Explicit,
 }
+
+impl Mode {
+    /// The word in configuration and status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::Explicit => "explicit",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What every flow is carried by: the plan in force, the tubes, the records, and the flows that are open.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::end::End;
+use super::judge::{Question, Verdict};
+use super::live::{About, Live, Registry};
+use super::plan::{Plan, Ways};
+use crate::account::{Account, Judgement};
+use crate::base::{Fault, Side, clock};
+use crate::tube::{Pass, Sharer, Tubes};
+
+/// Lives as long as the process. Plans come and go in it.
+pub struct Carrier {
+    current: RwLock<Current>,
+    /// Counts what may change a verdict: a new plan, a window's edge.
+    epoch: AtomicU64,
+    /// The link's scheduler.
+    pub tubes: Tubes,
+    /// The records.
+    pub account: Account,
+    /// The open flows.
+    pub live: Arc<Registry>,
+    /// Owns the tasks that carry connections and tunnels.
+    pub tasks: TaskTracker,
+    /// Cancelled when no new flow is wanted.
+    pub drain: CancellationToken,
+}
+
+/// The plan in force and its ways out.
+#[derive(Clone)]
+pub struct Current {
+    /// What judges.
+    pub plan: Arc<Plan>,
+    /// What connects.
+    pub ways: Ways,
+}
+
+impl Carrier {
+    /// Starts with a first plan.
+    pub fn new(current: Current, tubes: Tubes, account: Account) -> Arc<Self> {
+        Arc::new(Carrier {
+            current: RwLock::new(current),
+            epoch: AtomicU64::new(0),
+            tubes,
+            account,
+            live: Arc::default(),
+            tasks: TaskTracker::new(),
+            drain: CancellationToken::new(),
+        })
+    }
+
+    /// The plan in force and its ways out.
+    pub fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a new plan in force and judges every open flow by it.
+    pub fn replace(&self, current: Current, at: Timestamp) {
+        self.tubes.apply(&current.plan.tubes, &current.plan.calendar, at);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        self.judge_all(at);
+    }
+
+    /// A window opened or closed: the tubes get their ceilings of now, and every open flow is judged again.
+    pub fn edge(&self, at: Timestamp) {
+        let plan = self.current().plan;
+        self.tubes.apply(&plan.tubes, &plan.calendar, at);
+        self.judge_all(at);
+    }
+
+    fn judge_all(&self, at: Timestamp) {
+        // Before the flows are listed: one that is judged meanwhile by what held before sees that the epoch changed.
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        for live in self.live.all() {
+            if live.state().pass.is_some()
+                && let Err(end) = self.judge(&live, at)
+            {
+                live.stop(end.fault());
+            }
+        }
+    }
+
+    /// Judges a flow by the plan in force and gives it its place in a tube, or moves it there from another.
+    ///
+    /// # Errors
+    /// When the policy, the guard, the listener or a full tube says no.
+    pub fn settle(&self, live: &Live) -> Result<(Verdict, Arc<Pass>), End> {
+        loop {
+            let epoch = self.epoch.load(Ordering::SeqCst);
+            let settled = self.judge(live, clock::wall())?;
+            if self.epoch.load(Ordering::SeqCst) == epoch {
+                return Ok(settled);
+            }
+        }
+    }
+
+    fn judge(&self, live: &Live, at: Timestamp) -> Result<(Verdict, Arc<Pass>), End> {
+        let plan = self.current().plan;
+        let About { listener, client, user, target } = &live.about;
+        if !plan.admits(listener, *client) {
+            return Err(End::ClientNotAllowed);
+        }
+        let groups = plan.clients.groups_of(*client, user.as_deref());
+        let mut state = live.state();
+        let question = Question { groups: &groups, target, hello: state.hello.as_ref(), at };
+        let verdict = plan.judge(&question);
+        live.open.judged(Judgement {
+            category: verdict.category.clone(),
+            tube: verdict.tube.clone(),
+            rule: verdict.rule.as_ref().map(|rule| rule.id.clone()),
+            action: verdict.action.as_str(),
+            egress: verdict.egress.clone(),
+        });
+        if let Some(reason) = verdict.refusal {
+            return Err(End::Refused { reason, rule: verdict.rule });
+        }
+        let pass = match &state.pass {
+            Some(pass) => {
+                if pass.tube() != verdict.tube {
+                    pass.move_to(&verdict.tube)?;
+                }
+                Arc::clone(pass)
+            }
+            None => Arc::new(self.tubes.admit(&verdict.tube, Sharer { client: *client, user: user.clone() })?),
+        };
+        state.pass = Some(Arc::clone(&pass));
+        state.verdict = Some(verdict.clone());
+        Ok((verdict, pass))
+    }
+
+    /// Ends every open flow: a drain's time has run out.
+    pub fn stop_all(&self, reason: crate::base::Reason) {
+        for live in self.live.all() {
+            live.stop(Fault::new(Side::Proxy, reason));
+        }
+    }
+
+    /// Whether a client may use a listener by the plan in force.
+    pub fn admits(&self, listener: &crate::base::ListenerId, client: IpAddr) -> bool {
+        self.current().plan.admits(listener, client)
+    }
+}

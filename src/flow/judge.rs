@@ -1,0 +1,125 @@
+//! A question becomes a verdict. Pure: the live gateway, `explain` and policy tests call this very function.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Plan;
+use crate::base::{CategoryId, EgressId, GroupId, Host, Name, Reason, RuleId, Source, Target, TubeId};
+use crate::category::Matches;
+use crate::policy::{self, Action, Rule};
+
+/// What is asked of a flow.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The groups of the client.
+    pub groups: &'a [GroupId],
+    /// Where the flow says it goes.
+    pub target: &'a Target,
+    /// What the first bytes of a tunnel say, where they say anything.
+    pub hello: Option<&'a Hello>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the first bytes of a tunnel said of its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hello {
+    /// TLS for this name.
+    Name(Name),
+    /// TLS that cannot be read, so it may be for anywhere.
+    Unreadable,
+}
+
+/// The answer: a plain value that names what made it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Allow or block.
+    pub action: Action,
+    /// Why it is blocked.
+    pub refusal: Option<Reason>,
+    /// The category that gives the tube.
+    pub category: CategoryId,
+    /// The entry that put the target there.
+    pub matched: Option<Matched>,
+    /// The tube the flow rides in.
+    pub tube: TubeId,
+    /// How it leaves.
+    pub egress: EgressId,
+    /// The rule that decided; without one, the default did.
+    pub rule: Option<Arc<Rule>>,
+}
+
+/// An entry that matched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matched {
+    /// Its category.
+    pub category: CategoryId,
+    /// As it is written.
+    pub entry: String,
+    /// Where.
+    pub source: Source,
+}
+
+impl Verdict {
+    /// The rule's name, or `default`: as metrics and logs show it.
+    pub fn rule_id(&self) -> RuleId {
+        self.rule.as_ref().map_or_else(|| RuleId::from("default"), |rule| rule.id.clone())
+    }
+}
+
+impl Plan {
+    /// Judges a flow. Where the first bytes name another host than the target, or cannot be read, both are judged and
+    /// the less favourable verdict holds: nobody rides in the clinical tube by saying two things.
+    pub fn judge(&self, question: &Question<'_>) -> Verdict {
+        let asked = self.judge_host(&question.target.host, question);
+        let said = match question.hello {
+            Some(Hello::Name(name)) if question.target.host != Host::Name(name.clone()) => {
+                self.judge_host(&Host::Name(name.clone()), question)
+            }
+            Some(Hello::Unreadable) => self.judge_matches(&self.catalog.other(), question),
+            _ => return asked,
+        };
+        if self.favour(&said) < self.favour(&asked) { said } else { asked }
+    }
+
+    fn judge_host(&self, host: &Host, question: &Question<'_>) -> Verdict {
+        let verdict = self.judge_matches(&self.catalog.classify(host), question);
+        match host {
+            Host::Addr(address) if verdict.refusal.is_none() && !self.guard.permits(*address) => {
+                Verdict { action: Action::Block, refusal: Some(Reason::AddressDenied), ..verdict }
+            }
+            _ => verdict,
+        }
+    }
+
+    fn judge_matches(&self, matches: &Matches, question: &Question<'_>) -> Verdict {
+        let asked = policy::Question { categories: matches.categories(), groups: question.groups, at: question.at };
+        let decision = self.policy.decide(&asked, &self.calendar);
+        let tube = decision.tube.unwrap_or_else(|| matches.tube().clone());
+        let refusal = match decision.action {
+            Action::Block => Some(Reason::Blocked),
+            Action::Allow if !self.guard.permits_port(question.target.port) => Some(Reason::PortRefused),
+            Action::Allow => None,
+        };
+        Verdict {
+            action: if refusal.is_some() { Action::Block } else { Action::Allow },
+            refusal,
+            category: matches.category().clone(),
+            matched: matches.named().map(|found| Matched {
+                category: found.category.clone(),
+                entry: found.entry.to_string(),
+                source: found.source.clone(),
+            }),
+            egress: self.egress_of(&tube),
+            tube,
+            rule: decision.rule,
+        }
+    }
+
+    /// More is better for the flow: allowed before blocked, then the tube that is served first.
+    fn favour(&self, verdict: &Verdict) -> (bool, i32) {
+        let priority = self.tubes.tube(&verdict.tube).map_or(i32::from(u8::MAX), |tube| i32::from(tube.priority));
+        (verdict.refusal.is_none(), -priority)
+    }
+}

@@ -1,0 +1,192 @@
+//! The flows that are open now: each can be judged again, moved to another tube, or ended, from outside.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::judge::{Hello, Verdict};
+use crate::account::Open;
+use crate::base::{Direction, Fault, ListenerId, Moment, Reason, Side, Target, clock};
+use crate::relay::Tally;
+use crate::tube::Pass;
+
+/// Who asked for what.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// By which listener.
+    pub listener: ListenerId,
+    /// From which address.
+    pub client: IpAddr,
+    /// As which user.
+    pub user: Option<Arc<str>>,
+    /// For where.
+    pub target: Target,
+}
+
+/// One open flow. Shared by whoever carries its bytes; when the last of them lets go, its record is written.
+#[derive(Debug)]
+pub struct Live {
+    /// Who asked for what.
+    pub about: About,
+    /// The record that is being kept.
+    pub open: Arc<Open>,
+    state: Mutex<State>,
+    stop: Arc<Stop>,
+    upload: OnceLock<Fault>,
+    began: Moment,
+    /// Milliseconds after `began` at which bytes last went up.
+    last_up: AtomicU64,
+    registry: Weak<Registry>,
+    number: u64,
+}
+
+/// An end from outside; outlives the flow's own function where a body is still under way.
+#[derive(Debug, Default)]
+struct Stop {
+    token: CancellationToken,
+    fault: OnceLock<Fault>,
+}
+
+impl Stop {
+    async fn wait(&self) -> Fault {
+        self.token.cancelled().await;
+        self.fault.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
+    }
+}
+
+/// What a new plan may change.
+#[derive(Debug, Default)]
+pub struct State {
+    /// What the first bytes said.
+    pub hello: Option<Hello>,
+    /// The verdict in force.
+    pub verdict: Option<Verdict>,
+    /// The place in a tube.
+    pub pass: Option<Arc<Pass>>,
+}
+
+/// All open flows, in shards so that flows that come and go do not meet at one lock.
+#[derive(Debug, Default)]
+pub struct Registry {
+    shards: [Mutex<HashMap<u64, Weak<Live>>>; SHARDS],
+    next: AtomicU64,
+}
+
+const SHARDS: usize = 16;
+
+impl Registry {
+    /// Enters a flow; it leaves when it is dropped.
+    pub fn enter(self: &Arc<Self>, about: About, open: Arc<Open>) -> Arc<Live> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let live = Arc::new(Live {
+            about,
+            open,
+            state: Mutex::default(),
+            stop: Arc::default(),
+            upload: OnceLock::new(),
+            began: clock::now(),
+            last_up: AtomicU64::new(0),
+            registry: Arc::downgrade(self),
+            number,
+        });
+        self.shard(number).insert(number, Arc::downgrade(&live));
+        live
+    }
+
+    /// Every flow that is open now.
+    pub fn all(&self) -> Vec<Arc<Live>> {
+        (0..SHARDS as u64)
+            .flat_map(|shard| self.shard(shard).values().filter_map(Weak::upgrade).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        (0..SHARDS as u64).map(|shard| self.shard(shard).len()).sum()
+    }
+
+    fn shard(&self, number: u64) -> MutexGuard<'_, HashMap<u64, Weak<Live>>> {
+        let shard = usize::try_from(number % SHARDS as u64).unwrap_or(0);
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    /// What a new plan may change. Hold it for a moment only, never across an await.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the flow from outside; the first reason holds.
+    pub fn stop(&self, fault: Fault) {
+        let _ = self.stop.fault.set(fault);
+        self.stop.token.cancel();
+    }
+
+    /// Waits until the flow is ended from outside.
+    pub async fn stopped(&self) -> Fault {
+        self.stop.wait().await
+    }
+
+    /// The same, for a body that outlives the function that made it.
+    pub fn stopping(&self) -> impl Future<Output = Fault> + Send + 'static + use<> {
+        let stop = Arc::clone(&self.stop);
+        async move { stop.wait().await }
+    }
+
+    /// Ends the record; the first reason holds.
+    pub fn end(&self, fault: Fault) {
+        self.open.ended(None, fault);
+    }
+
+    /// Why the upload broke off, where it did.
+    pub fn upload_fault(&self) -> Option<Fault> {
+        self.upload.get().copied()
+    }
+
+    /// How long ago bytes last went up.
+    pub fn quiet_up(&self) -> Duration {
+        clock::now()
+            .duration_since(self.began)
+            .saturating_sub(Duration::from_millis(self.last_up.load(Ordering::Relaxed)))
+    }
+}
+
+impl Tally for Live {
+    fn moved(&self, direction: Direction, bytes: u64, waited: Duration) {
+        match direction {
+            Direction::Down => self.open.first_byte(),
+            Direction::Up => {
+                let since = clock::now().duration_since(self.began).as_millis();
+                self.last_up.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        }
+        self.open.moved(direction, bytes, waited);
+    }
+
+    fn ended(&self, direction: Direction, result: Result<(), Fault>) {
+        match (direction, result) {
+            (Direction::Up, Ok(())) => {}
+            (Direction::Up, Err(fault)) => {
+                let _ = self.upload.set(fault);
+            }
+            (Direction::Down, Ok(())) => self.end(FINISHED),
+            (Direction::Down, Err(fault)) => self.end(fault),
+        }
+    }
+}
+
+/// The natural end of an exchange or a tunnel; whose side closes first says nothing then.
+pub const FINISHED: Fault = Fault::new(Side::Client, Reason::Finished);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            registry.shard(self.number).remove(&self.number);
+        }
+    }
+}

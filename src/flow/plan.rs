@@ -1,0 +1,130 @@
+//! One whole plan: everything that a flow is judged by and carried with, of one generation. It never changes; a reload
+//! makes another.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::Timestamp;
+
+use crate::base::{Calendar, EgressId, GroupId, ListenerId, Rate, TubeId};
+use crate::category::{self, Catalog};
+use crate::client::{self, Clients};
+use crate::egress::{self, Egresses, Origins};
+use crate::policy::{self, Policy};
+use crate::{listen, tube};
+
+/// What a plan is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Counts the plans of a process, from 1.
+    pub generation: u64,
+    /// The gateway's name.
+    pub gateway: String,
+    /// How the gateway's place reads the clock.
+    pub calendar: Calendar,
+    /// The listeners.
+    pub listeners: Vec<listen::Spec>,
+    /// The groups.
+    pub clients: client::Spec,
+    /// The categories.
+    pub categories: category::Spec,
+    /// The rules.
+    pub policy: policy::Spec,
+    /// The link and its tubes.
+    pub tubes: tube::Spec,
+    /// What no flow may do.
+    pub guard: egress::Guard,
+}
+
+/// What judges flows: pure, so that `explain`, `test` and the live gateway cannot differ.
+#[derive(Debug)]
+pub struct Plan {
+    /// Counts the plans of a process, from 1.
+    pub generation: u64,
+    /// The gateway's name.
+    pub gateway: String,
+    /// How the gateway's place reads the clock.
+    pub calendar: Calendar,
+    /// The link and its tubes.
+    pub tubes: tube::Spec,
+    /// What no flow may do.
+    pub guard: egress::Guard,
+    /// Client addresses to groups.
+    pub clients: Clients,
+    pub(super) catalog: Catalog,
+    pub(super) policy: Policy,
+    listeners: Vec<listen::Spec>,
+}
+
+/// How flows leave, for the lifetime of a plan.
+#[derive(Clone)]
+pub struct Ways {
+    /// By the names of the configuration.
+    pub egresses: Egresses,
+    /// The connections to origins that are kept between requests, whatever the plan.
+    pub origins: Origins,
+}
+
+impl Plan {
+    /// Compiles a plan.
+    pub fn new(parts: Parts) -> Self {
+        Plan {
+            generation: parts.generation,
+            gateway: parts.gateway,
+            calendar: parts.calendar,
+            tubes: parts.tubes,
+            guard: parts.guard,
+            clients: Clients::new(&parts.clients),
+            catalog: Catalog::new(&parts.categories),
+            policy: Policy::new(&parts.policy),
+            listeners: parts.listeners,
+        }
+    }
+
+    /// Whether a client may use a listener. A listener that is gone from the configuration has nobody new to refuse:
+    /// its open flows go on.
+    pub fn admits(&self, listener: &ListenerId, client: IpAddr) -> bool {
+        self.listeners
+            .iter()
+            .find(|spec| spec.id == *listener)
+            .is_none_or(|spec| spec.clients.iter().any(|net| net.contains(client)))
+    }
+
+    /// How a tube's flows leave: its own egress, or that of the nearest tube around it, or the system's route.
+    pub fn egress_of(&self, tube: &TubeId) -> EgressId {
+        let mut next = self.tubes.tube(tube);
+        while let Some(tube) = next {
+            if let Some(egress) = &tube.egress {
+                return egress.clone();
+            }
+            next = tube.within.as_ref().and_then(|around| self.tubes.tube(around));
+        }
+        EgressId::from(egress::egresses::SYSTEM)
+    }
+
+    /// The groups of a client; one that is not named is in none.
+    pub fn groups_of(&self, client: Option<IpAddr>, user: Option<&str>) -> Vec<GroupId> {
+        // 0.0.0.0 is nobody's address (RFC 1122 section 3.2.1.3), so it stands for a client that no group has.
+        let client = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        self.clients.groups_of(client, user)
+    }
+
+    /// The most a tube may use at a moment: the least ceiling of it and of the tubes around it.
+    pub fn limit_at(&self, tube: &TubeId, at: Timestamp) -> tube::Limit {
+        let least = |one: Option<Rate>, other: Option<Rate>| [one, other].into_iter().flatten().min();
+        let mut limit = tube::Limit::default();
+        let mut next = self.tubes.tube(tube);
+        while let Some(tube) = next {
+            let own = tube.ceiling_at(at, &self.calendar);
+            limit = tube::Limit { down: least(limit.down, own.down), up: least(limit.up, own.up) };
+            next = tube.within.as_ref().and_then(|around| self.tubes.tube(around));
+        }
+        limit
+    }
+
+    /// The next moment after `after` at which a flow may be judged otherwise, or a tube have another ceiling.
+    pub fn next_edge(&self, after: Timestamp) -> Option<Timestamp> {
+        let rules = self.policy.next_edge(after, &self.calendar);
+        let tubes = self.tubes.next_edge(after, &self.calendar);
+        [rules, tubes].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,177 @@
+//! The spine: a request goes through the stages, left to right.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response};
+use tokio::net::TcpStream;
+
+use super::carrier::Carrier;
+use super::end::End;
+use super::live::{About, Live};
+use super::refuse::{Asked, Refusal};
+use super::{exchange, tunnel};
+use crate::account::{Arrival, Open};
+use crate::base::{Fault, ListenerId, Side, Target, clock};
+use crate::listen::door::Phase;
+use crate::listen::{self, Ask, AskError, explicit};
+
+/// What a body can fail with; hyper breaks the connection then.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of every answer.
+pub type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A connection that was accepted.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// By which listener.
+    pub listener: ListenerId,
+    /// From where.
+    pub client: SocketAddr,
+    /// Whether the process has no room for more; each request is told so.
+    pub full: bool,
+}
+
+impl Entrance {
+    fn arrival(&self) -> Arrival {
+        Arrival { listener: self.listener.clone(), client: self.client.ip() }
+    }
+
+    fn about(&self, ask: &Ask) -> About {
+        let (listener, client) = (self.listener.clone(), self.client.ip());
+        About { listener, client, user: None, target: ask.target().clone() }
+    }
+}
+
+/// Serves one connection to its end.
+pub async fn serve(carrier: Arc<Carrier>, stream: TcpStream, entrance: Entrance) {
+    let drain = carrier.drain.clone();
+    let served = explicit::serve(stream, &drain, |request, phase| {
+        answer(Arc::clone(&carrier), entrance.clone(), request, phase)
+    });
+    if let Err(error) = served.await {
+        // Nothing became a request, so no flow keeps the record.
+        tracing::debug!(listener = %entrance.listener, %error, "not a request");
+        carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
+    }
+}
+
+/// Answers one request: with what the origin says, or with why not.
+async fn answer(
+    carrier: Arc<Carrier>,
+    entrance: Entrance,
+    request: Request<Incoming>,
+    phase: Arc<Phase>,
+) -> Response<AnswerBody> {
+    let open = Arc::new(carrier.account.open(entrance.arrival()));
+    let (parts, body) = request.into_parts();
+    let asked = listen::ask(&parts);
+    let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
+    open.asked(form.method.as_str(), form.target.as_ref());
+    let response = match carry(&carrier, &entrance, &open, asked, Request::from_parts(parts, body)).await {
+        Ok(response) => response,
+        Err(end) => refused(&carrier, &open, &end, &form),
+    };
+    response.map(|body| phased(body, phase))
+}
+
+/// Identify, judge, admit, then carry; each `?` is a named ending.
+async fn carry(
+    carrier: &Arc<Carrier>,
+    entrance: &Entrance,
+    open: &Arc<Open>,
+    asked: Result<Ask, AskError>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, End> {
+    if entrance.full {
+        return Err(End::ProcessFull);
+    }
+    if !carrier.admits(&entrance.listener, entrance.client.ip()) {
+        return Err(End::ClientNotAllowed);
+    }
+    let ask = asked?;
+    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open));
+    let (verdict, pass) = carrier.settle(&live)?;
+    tokio::select! {
+        carried = async { match ask {
+            Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,
+            Ask::Exchange(scheme, _) => exchange::run(carrier, &live, &verdict, pass, scheme, request).await,
+        }} => carried,
+        fault = live.stopped() => Err(stopped(&live, fault)),
+    }
+}
+
+/// A flow that a new plan refuses before it was answered is refused like any other.
+fn stopped(live: &Live, fault: Fault) -> End {
+    match (fault.side, live.state().verdict.take()) {
+        (Side::Policy, Some(verdict)) => End::Refused { reason: fault.reason, rule: verdict.rule },
+        _ => End::Stopped(fault),
+    }
+}
+
+fn refused(carrier: &Carrier, open: &Open, end: &End, form: &Form) -> Response<AnswerBody> {
+    let plan = carrier.current().plan;
+    let fault = end.fault();
+    let refusal = Refusal {
+        fault,
+        rule: end.rule().map(|rule| rule.id.clone()),
+        reason: end.rule().map(|rule| rule.reason.clone()).unwrap_or_default(),
+        target: form.target.clone(),
+        retry_after: None,
+        gateway: &plan.gateway,
+        flow: open.flow(),
+        at: plan.calendar.local(clock::wall()),
+    };
+    let response = refusal.answer(&form.asked());
+    tracing::debug!(flow = %open.flow(), %fault, "refused: {end}");
+    open.ended(Some(response.status().as_u16()), fault);
+    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+}
+
+/// What of a request decides how a refusal looks; the request itself goes on to the origin.
+struct Form {
+    method: Method,
+    headers: HeaderMap,
+    target: Option<Target>,
+}
+
+impl Form {
+    fn of(request: &Parts, target: Option<&Target>) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in [ACCEPT, ACCEPT_LANGUAGE] {
+            if let Some(value) = request.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        Form { method: request.method.clone(), headers, target: target.cloned() }
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked::new(&self.method, &self.headers)
+    }
+}
+
+/// Tells the door when an answer has been given, so that it times the wait for the next request.
+fn phased(body: AnswerBody, phase: Arc<Phase>) -> AnswerBody {
+    let told = Told(phase);
+    body.map_frame(move |frame| {
+        let _ = &told;
+        frame
+    })
+    .boxed_unsync()
+}
+
+struct Told(Arc<Phase>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.idle();
+    }
+}

@@ -1,0 +1,159 @@
+//! CONNECT, and what a plain request was upgraded to: bytes both ways, whatever they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::carrier::Carrier;
+use super::end::End;
+use super::judge::{Hello, Verdict};
+use super::live::Live;
+use super::run::AnswerBody;
+use crate::base::{EgressId, Fault, Host, Reason, Side};
+use crate::egress::Dialled;
+use crate::listen::Door;
+use crate::relay::{Look, Opening, Tunnel};
+use crate::sniff::tls;
+use crate::tube::Pass;
+
+/// How long a tunnel may carry nothing at all. RFC 5382 section 5 asks for at least two hours and four minutes of
+/// address translators; browsers and their servers close what they do not use within minutes, and long polls that are
+/// alive send something within an hour.
+pub const IDLE: Duration = Duration::from_secs(3600);
+
+/// Connects, answers 200, and leaves a task that carries the tunnel.
+pub async fn open(
+    carrier: &Arc<Carrier>,
+    live: &Arc<Live>,
+    verdict: &Verdict,
+    pass: Arc<Pass>,
+    mut request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, End> {
+    let dialled = dial(carrier, live, &verdict.egress).await?;
+    let client = hyper::upgrade::on(&mut request);
+    let flow = Opened { carrier: Arc::clone(carrier), live: Arc::clone(live), pass, egress: verdict.egress.clone() };
+    live.open.answered(200);
+    carrier.tasks.spawn(async move {
+        let fault = flow.run(client, dialled).await;
+        flow.live.end(fault);
+    });
+    Ok(Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync()))
+}
+
+async fn dial(carrier: &Carrier, live: &Live, egress: &EgressId) -> Result<Dialled, End> {
+    let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target).await?;
+    live.open.connected(dialled.resolve + dialled.connect);
+    Ok(dialled)
+}
+
+/// A tunnel whose client was told yes.
+struct Opened {
+    carrier: Arc<Carrier>,
+    live: Arc<Live>,
+    pass: Arc<Pass>,
+    egress: EgressId,
+}
+
+impl Opened {
+    async fn run(&self, client: OnUpgrade, dialled: Dialled) -> Fault {
+        tokio::select! {
+            fault = self.carry(client, dialled) => fault,
+            fault = self.live.stopped() => fault,
+        }
+    }
+
+    async fn carry(&self, client: OnUpgrade, dialled: Dialled) -> Fault {
+        let Some((stream, sent)) = client.await.ok().and_then(stream_of) else {
+            return Fault::new(Side::Client, Reason::Reset);
+        };
+        let tunnel = Tunnel::new(stream, dialled.stream, IDLE).with_prefix(&sent).with_early(&dialled.early);
+        match self.through(tunnel).await {
+            Ok(fault) => fault,
+            Err(end) => end.fault(),
+        }
+    }
+
+    /// Looks at the first bytes, judges again where they say something else than CONNECT did, and relays.
+    async fn through(&self, mut tunnel: Tunnel<TcpStream, TcpStream>) -> Result<Fault, End> {
+        let mut hello = tls::Hello::NeedMore;
+        let mut look = |bytes: &[u8]| {
+            hello = tls::hello(bytes);
+            if hello == tls::Hello::NeedMore { Look::More } else { Look::Enough }
+        };
+        let opening = Opening { bytes: tls::MAX_PREFIX, ..Opening::default() };
+        if let Err(fault) = tunnel.opening(&self.pass, &*self.live, opening, &mut look).await {
+            return Ok(fault);
+        }
+        if let Some(hello) = differing(hello, &self.live)
+            && let Some(other) = self.judge_hello(hello).await?
+            && tunnel.replace_origin(other.stream).is_err()
+        {
+            // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
+            return Ok(Fault::new(Side::Policy, Reason::Blocked));
+        }
+        Ok(tunnel.run(&self.pass, &*self.live).await)
+    }
+
+    /// Judges the flow again by what its first bytes say. Where that verdict leaves by another egress, so does the flow.
+    async fn judge_hello(&self, hello: Hello) -> Result<Option<Dialled>, End> {
+        if let Hello::Name(name) = &hello {
+            self.live.open.sni(name.clone());
+        }
+        self.live.state().hello = Some(hello);
+        let (verdict, _) = self.carrier.settle(&self.live)?;
+        if verdict.egress == self.egress {
+            return Ok(None);
+        }
+        dial(&self.carrier, &self.live, &verdict.egress).await.map(Some)
+    }
+}
+
+/// What the first bytes say, where it is not what CONNECT said. A hello that was never whole is as one that cannot be
+/// read: the origin might make something of it.
+fn differing(hello: tls::Hello, live: &Live) -> Option<Hello> {
+    match hello {
+        tls::Hello::Client { name: Some(name), .. } if live.about.target.host != Host::Name(name.clone()) => {
+            Some(Hello::Name(name))
+        }
+        tls::Hello::Unreadable => Some(Hello::Unreadable),
+        tls::Hello::NeedMore | tls::Hello::Client { .. } | tls::Hello::NotTls => None,
+    }
+}
+
+/// The client's own stream, and what it sent after the request head.
+fn stream_of(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<Door>().ok()?;
+    Some((parts.io.into_stream(), parts.read_buf))
+}
+
+/// Carries what a plain request was upgraded to: the origin's side may be TLS, so it is taken as it is.
+pub async fn upgraded(live: Arc<Live>, pass: Arc<Pass>, client: OnUpgrade, origin: OnUpgrade) {
+    let both = async {
+        let (client, origin) = tokio::join!(client, origin);
+        match (client.ok().and_then(stream_of), origin) {
+            (Some((client, early)), Ok(origin)) => relay(&live, &pass, client, early, TokioIo::new(origin)).await,
+            (None, _) => Fault::new(Side::Client, Reason::Reset),
+            (_, Err(_)) => Fault::new(Side::Origin, Reason::Reset),
+        }
+    };
+    let fault = tokio::select! {
+        fault = both => fault,
+        fault = live.stopped() => fault,
+    };
+    live.end(fault);
+}
+
+async fn relay<O>(live: &Live, pass: &Pass, client: TcpStream, early: Bytes, origin: O) -> Fault
+where
+    O: AsyncRead + AsyncWrite + Unpin,
+{
+    Tunnel::new(client, origin, IDLE).with_prefix(&early).run(pass, live).await
+}

@@ -1,0 +1,37 @@
+//! Accepts one connection, and waits where accepting cannot go on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long to wait when descriptors or memory have run out: long enough for some to come back, short enough that
+/// nobody notices. Without it the loop would spin, as the connection stays in the backlog.
+const BACK_OFF: Duration = Duration::from_millis(20);
+
+/// The next connection and who it is from. An IPv4 client of an IPv6 socket has its IPv4 address.
+pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // A proxy that waits to fill packets adds its wait to everybody's.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
+                }
+                return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+            }
+            Err(error) if belongs_to_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept; waiting for descriptors or memory to come back");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Errors of the connection that was to be accepted, not of accepting (accept(2), "Error handling").
+fn belongs_to_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,142 @@
+//! A client's stream as hyper sees it, with the two time-outs that hyper cannot tell apart: a head that began and does
+//! not come whole, and a connection that is merely idle between requests.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::base::clock;
+
+/// How long a request head may take from its first byte to its last. Browsers send theirs in one piece; this is for
+/// the slowest link of a clinic, and against those who hold connections open with a byte now and then.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may wait for its next request. Longer than the minute browsers keep an idle one.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Where a connection stands between requests. Shared with who serves the requests.
+#[derive(Debug, Default)]
+pub struct Phase(AtomicU8);
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const MESSAGE: u8 = 2;
+const SLOW: u8 = 3;
+
+impl Phase {
+    /// A head has come whole; no limit of this stage holds until the answer is given.
+    pub fn message(&self) {
+        self.0.store(MESSAGE, Ordering::Relaxed);
+    }
+
+    /// The answer was given; the next request may come.
+    pub fn idle(&self) {
+        self.0.store(IDLE, Ordering::Relaxed);
+    }
+
+    /// Whether the connection ended because a head did not come whole in time.
+    pub fn was_slow(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == SLOW
+    }
+
+    fn now(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The answer to a head that does not come whole. It is plain, for no browser ever sees it.
+const SLOW_ANSWER: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
+    proxy-status: clearway; error=http_request_error; details=\"slow-head\"\r\n\
+    connection: close\r\ncontent-type: text/plain\r\ncontent-length: 53\r\n\r\n\
+    the request head did not come whole within 10 seconds";
+
+/// The stream. Reading fails with `TimedOut` when a limit passes; where that limit is the head's, an answer is written
+/// first, as hyper would close without a word.
+#[derive(Debug)]
+pub struct Door {
+    stream: TokioIo<TcpStream>,
+    phase: Arc<Phase>,
+    /// The phase that the timer was set for.
+    timed: Option<u8>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Door {
+    /// Wraps an accepted stream.
+    pub fn new(stream: TcpStream, phase: Arc<Phase>) -> Self {
+        let timer = Box::pin(tokio::time::sleep(KEEP_ALIVE));
+        Door { stream: TokioIo::new(stream), phase, timed: None, timer }
+    }
+
+    /// The stream itself, for a tunnel.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let phase = self.phase.now();
+        if self.timed != Some(phase) {
+            self.timed = Some(phase);
+            let limit = if phase == HEAD { HEAD_TIMEOUT } else { KEEP_ALIVE };
+            self.timer.as_mut().reset((clock::now() + limit).into());
+        }
+        if phase == MESSAGE {
+            return Poll::Pending;
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        if phase == HEAD {
+            self.phase.0.store(SLOW, Ordering::Relaxed);
+            // What does not fit into the socket's buffer now never will: the client reads nothing.
+            let _ = self.stream.inner().try_write(SLOW_ANSWER);
+        }
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Read for Door {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) => {
+                let _ = self.phase.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending => self.poll_limits(cx),
+        }
+    }
+}
+
+impl Write for Door {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,220 @@
+//! An explicit HTTP/1.1 proxy: what a request asks for, and hyper serving a connection.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, Version};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::door::{Door, Phase};
+use crate::base::target::TargetError;
+use crate::base::{Fault, Reason, Side, Target};
+
+/// The largest request head: twice what the largest cookies of single sign-on reach. RFC 9110 section 5.4 asks for no
+/// number.
+pub const HEAD_LIMIT: usize = 64 * 1024;
+
+/// The most header fields of a request.
+pub const HEADERS_LIMIT: usize = 100;
+
+/// What a request asks the proxy to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// CONNECT: bytes both ways.
+    Tunnel(Target),
+    /// An absolute-form request.
+    Exchange(Scheme, Target),
+}
+
+impl Ask {
+    /// Where it goes.
+    pub fn target(&self) -> &Target {
+        match self {
+            Ask::Tunnel(target) | Ask::Exchange(_, target) => target,
+        }
+    }
+}
+
+/// How the origin of an absolute-form request is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain.
+    Http,
+    /// Over TLS, which the proxy begins.
+    Https,
+}
+
+/// Why a request cannot be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// Sent as if to an origin server.
+    #[error("this is a proxy: the request must name a whole URL, or use CONNECT")]
+    NotForAProxy,
+    /// A URL that a proxy does not fetch.
+    #[error("the scheme must be http or https")]
+    Scheme,
+    /// The target.
+    #[error("the target is not valid: {0}")]
+    Target(#[from] TargetError),
+    /// RFC 9112 section 3.2: exactly one.
+    #[error("an HTTP/1.1 request must have exactly one Host header")]
+    Host,
+}
+
+impl AskError {
+    /// Always the client's.
+    pub fn fault(self) -> Fault {
+        Fault::new(Side::Client, Reason::BadRequest)
+    }
+}
+
+/// What a request asks for. Pure.
+///
+/// # Errors
+/// When the request is not one that a proxy can serve.
+pub fn ask(request: &Parts) -> Result<Ask, AskError> {
+    let authority = request.uri.authority().map(|authority| authority.as_str());
+    if request.method == Method::CONNECT {
+        // Host says nothing here that the request line does not; some clients leave it out.
+        return Ok(Ask::Tunnel(Target::from_authority(authority.unwrap_or_default())?));
+    }
+    let hosts = request.headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version >= Version::HTTP_11) {
+        return Err(AskError::Host);
+    }
+    let (scheme, port) = match request.uri.scheme_str() {
+        None => return Err(AskError::NotForAProxy),
+        Some("http" | "ws") => (Scheme::Http, 80),
+        Some("https" | "wss") => (Scheme::Https, 443),
+        Some(_) => return Err(AskError::Scheme),
+    };
+    // RFC 9112 section 3.2.2: the target is the request line's, whatever Host says.
+    Ok(Ask::Exchange(scheme, Target::with_default_port(authority.unwrap_or_default(), port)?))
+}
+
+/// How serving a connection ended when it did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// What came was not an HTTP request.
+    #[error("the request cannot be read: {0}")]
+    Parse(#[source] hyper::Error),
+    /// The head is larger than the limit.
+    #[error("the request head is larger than {HEAD_LIMIT} bytes or {HEADERS_LIMIT} fields")]
+    TooLarge,
+    /// The head did not come whole in time.
+    #[error("the request head did not come whole in time")]
+    SlowHead,
+}
+
+impl ServeError {
+    /// Always the client's.
+    pub fn fault(&self) -> Fault {
+        let reason = match self {
+            ServeError::Parse(_) => Reason::BadRequest,
+            ServeError::TooLarge => Reason::HeadTooLarge,
+            ServeError::SlowHead => Reason::SlowHead,
+        };
+        Fault::new(Side::Client, reason)
+    }
+
+    /// The status that the client was answered.
+    pub fn status(&self) -> u16 {
+        match self {
+            ServeError::Parse(_) => 400,
+            ServeError::TooLarge => 431,
+            ServeError::SlowHead => 408,
+        }
+    }
+}
+
+/// Serves the requests of one connection, one after another, until it closes or is handed over to a tunnel. When
+/// `drain` is cancelled the request that is under way is the last.
+///
+/// # Errors
+/// When something came that never became a request: there is no flow then that could keep the record.
+pub async fn serve<S, F, B>(stream: TcpStream, drain: &CancellationToken, service: S) -> Result<(), ServeError>
+where
+    S: Fn(Request<Incoming>, Arc<Phase>) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let phase = Arc::new(Phase::default());
+    let door = Door::new(stream, Arc::clone(&phase));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(HEAD_LIMIT)
+        .max_headers(HEADERS_LIMIT)
+        .header_read_timeout(None)
+        .serve_connection(
+            door,
+            service_fn(|request| {
+                phase.message();
+                let answer = service(request, Arc::clone(&phase));
+                async { Ok::<_, Infallible>(answer.await) }
+            }),
+        )
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    match ended {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_parse_too_large() => Err(ServeError::TooLarge),
+        Err(error) if error.is_parse() => Err(ServeError::Parse(error)),
+        Err(_) if phase.was_slow() => Err(ServeError::SlowHead),
+        // Every other ending happened to a request, whose flow keeps the record, or to nobody.
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(method: &str, uri: &str, hosts: &[&str]) -> Parts {
+        let mut builder = Request::builder().method(method).uri(uri);
+        for host in hosts {
+            builder = builder.header(HOST, *host);
+        }
+        builder.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_request_says_where_it_goes() {
+        let target = |text: &str| text.parse::<Target>().unwrap();
+        for (request, expected) in [
+            (parts("CONNECT", "nhs.uk:443", &[]), Ask::Tunnel(target("nhs.uk:443"))),
+            (parts("CONNECT", "[::1]:443", &["[::1]:443"]), Ask::Tunnel(target("[::1]:443"))),
+            (parts("GET", "http://NHS.uk/a", &["other.uk"]), Ask::Exchange(Scheme::Http, target("nhs.uk:80"))),
+            (parts("GET", "https://nhs.uk:8443/", &["nhs.uk"]), Ask::Exchange(Scheme::Https, target("nhs.uk:8443"))),
+        ] {
+            assert_eq!(ask(&request), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_cannot_serve_has_its_reason() {
+        for (request, error) in [
+            (parts("GET", "/a", &["nhs.uk"]), AskError::NotForAProxy),
+            (parts("OPTIONS", "*", &["nhs.uk"]), AskError::NotForAProxy),
+            (parts("GET", "ftp://nhs.uk/a", &["nhs.uk"]), AskError::Scheme),
+            (parts("GET", "http://nhs.uk/a", &[]), AskError::Host),
+            (parts("GET", "http://nhs.uk/a", &["a", "b"]), AskError::Host),
+            (parts("CONNECT", "nhs.uk", &[]), AskError::Target(TargetError::Port)),
+            (parts("GET", "http://a@nhs.uk/", &["nhs.uk"]), AskError::Target(TargetError::UserInfo)),
+        ] {
+            assert_eq!(ask(&request), Err(error), "{request:?}");
+        }
+    }
+}
