@@ -1,8 +1,39 @@
-//! The commands.
+//! The commands. Standard output is data, standard error everything else; exit codes are 0 yes or fine, 1 the answer is
+//! no, and those of sysexits.h: 64 is not used, 70 internal, 78 configuration; clap answers 2 for usage.
+
+pub mod args;
+pub mod ask;
+pub mod check;
+pub mod explain;
+pub mod load;
+pub mod run;
+pub mod test;
+pub mod write;
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// The answer is no.
+const NO: u8 = 1;
+/// EX_SOFTWARE of sysexits.h: a fault of Clearway or its machine.
+const INTERNAL: u8 = 70;
+/// EX_CONFIG of sysexits.h: a mistake in the configuration.
+const CONFIGURATION: u8 = 78;
+
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = Args::parse();
+    let code = match args.command {
+        Command::Run { config } => run::run(&config),
+        Command::Check { config, strict, json } => check::run(&config, strict, json),
+        Command::Explain(question) => explain::run(&question),
+        Command::Test { config } => test::run(&config),
+        Command::Status { config, json } => ask::status(&config, json),
+        Command::Reload { config } => ask::reload(&config),
+        Command::Drain { config } => ask::drain(&config),
+    };
+    ExitCode::from(code)
 }

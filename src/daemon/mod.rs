@@ -1,1 +1,12 @@
-//! placeholder
+//! The process: builds plans from configuration, binds, reloads, keeps the clock's edges, drains, stops.
+
+pub mod build;
+pub mod edges;
+pub mod gateway;
+pub mod limits;
+pub mod listeners;
+pub mod reload;
+pub mod run;
+
+pub use build::plan;
+pub use run::{RunError, run};

@@ -1,0 +1,107 @@
+//! What the command line says.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::base::Target;
+
+/// A traffic-splitting forward proxy: internet and social-media traffic gets a tube of its own, so that clinical
+/// traffic stays clear.
+#[derive(Debug, Parser)]
+#[command(name = "clearway", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 fine; 1 the answer is no; 2 usage; 70 internal; 78 configuration.")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ConfigFile {
+    /// The gateway's configuration [default: config/clearway.toml, then /etc/clearway/clearway.toml]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the gateway
+    #[command(after_help = "SIGHUP reloads, SIGTERM drains and stops, SIGINT stops at once.\n\
+        RUST_LOG sets what is logged to standard error (default: info).")]
+    Run {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Find every mistake in the configuration, the policy and the lists, each with file, line and a hint
+    Check {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Fail on warnings too
+        #[arg(long)]
+        strict: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what would happen to a flow, and which list, rule and line make it so
+    Explain(Question),
+    /// Run the [[test]] entries of the policy
+    Test {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Show how a running gateway does
+    Status {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a running gateway read its configuration again; a mistake leaves the old one in force
+    Reload {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Have a running gateway take no new flows, let the open ones finish, and stop
+    Drain {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+/// A flow to explain.
+#[derive(Debug, clap::Args)]
+pub struct Question {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// A URL, a host, host:port or an address
+    #[arg(value_name = "TARGET")]
+    pub target: Target,
+    /// The client's address [default: one that is in no group]
+    #[arg(long, value_name = "IP")]
+    pub from: Option<IpAddr>,
+    /// The client's login
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// `now`, or a local date and time such as `2026-11-24 12:30`
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub at: String,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing; exit 1 when the flow is blocked
+    #[arg(long, short)]
+    pub quiet: bool,
+}

@@ -1,0 +1,197 @@
+//! `clearway explain`: the verdict on a flow, and what made it.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use serde::Serialize;
+
+use super::args::Question as Asked;
+use super::{NO, load, write};
+use crate::base::{Calendar, Direction, Rate, Reason, clock};
+use crate::config::Config;
+use crate::daemon;
+use crate::flow::{Plan, Question, Verdict};
+
+/// Explains a flow. With `--quiet` the exit code alone says whether it is allowed.
+pub fn run(asked: &Asked) -> u8 {
+    let config = match load::config(&asked.config) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let at = match when(&asked.at, &config.calendar) {
+        Ok(at) => at,
+        Err(hint) => {
+            write::note(&format!("error: --at {hint}"));
+            return 2;
+        }
+    };
+    let plan = daemon::plan(&config, 0);
+    let groups = plan.groups_of(asked.from, asked.user.as_deref());
+    let verdict = plan.judge(&Question { groups: &groups, target: &asked.target, hello: None, at });
+    if asked.quiet {
+        return if verdict.refusal.is_none() { 0 } else { NO };
+    }
+    let text = if asked.json {
+        let answer = Answer::new(asked, &plan, &verdict, at);
+        serde_json::to_string(&answer).unwrap_or_default()
+    } else {
+        words(asked, &config, &plan, &verdict, at)
+    };
+    write::line(&text);
+    0
+}
+
+/// `now`, or a local date and time in the gateway's zone.
+fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(clock::wall());
+    }
+    let local: Option<DateTime> =
+        text.parse().ok().or_else(|| text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)));
+    local
+        .and_then(|local| calendar.zone.to_timestamp(local).ok())
+        .ok_or_else(|| format!("`{text}` is neither `now` nor a date and time such as `2026-11-24 12:30`"))
+}
+
+/// The contract's object.
+#[derive(Serialize)]
+struct Answer {
+    target: String,
+    host: String,
+    port: u16,
+    at: String,
+    action: &'static str,
+    category: String,
+    tube: String,
+    egress: String,
+    matched: Option<Matched>,
+    rule: Option<Rule>,
+    /// Why it is refused, in the words of logs and metrics; null when it is allowed.
+    reason: Option<&'static str>,
+    limit: Option<Limit>,
+}
+
+#[derive(Serialize)]
+struct Matched {
+    category: String,
+    entry: String,
+    file: String,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    name: String,
+    file: String,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct Limit {
+    down: Option<u64>,
+    up: Option<u64>,
+}
+
+impl Answer {
+    fn new(asked: &Asked, plan: &Plan, verdict: &Verdict, at: Timestamp) -> Self {
+        let limit = plan.limit_at(&verdict.tube, at);
+        Answer {
+            target: asked.target.to_string(),
+            host: asked.target.host.to_string(),
+            port: asked.target.port,
+            at: plan.calendar.local(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            action: verdict.action.as_str(),
+            category: verdict.category.to_string(),
+            tube: verdict.tube.to_string(),
+            egress: verdict.egress.to_string(),
+            matched: verdict.matched.as_ref().map(|matched| Matched {
+                category: matched.category.to_string(),
+                entry: matched.entry.clone(),
+                file: matched.source.file.display().to_string(),
+                line: matched.source.line,
+            }),
+            rule: verdict.rule.as_ref().map(|rule| Rule {
+                name: rule.id.to_string(),
+                file: rule.source.file.display().to_string(),
+                line: rule.source.line,
+            }),
+            reason: verdict.refusal.map(Reason::as_str),
+            limit: (limit.down.is_some() || limit.up.is_some()).then(|| Limit {
+                down: limit.down.map(Rate::bits_per_second),
+                up: limit.up.map(Rate::bits_per_second),
+            }),
+        }
+    }
+}
+
+/// The same in words, one line a stage.
+fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Timestamp) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<9} {value}");
+    };
+    let who = match (asked.from, &asked.user) {
+        (Some(from), Some(user)) => format!(" from {from} as {user}"),
+        (Some(from), None) => format!(" from {from}"),
+        (None, Some(user)) => format!(" as {user}"),
+        (None, None) => String::new(),
+    };
+    row("target", format!("{}{who}", asked.target));
+    row("at", plan.calendar.local(at).strftime("%a %d %b %Y %H:%M %Z").to_string());
+    row(
+        "category",
+        match &verdict.matched {
+            Some(matched) => format!("{}, by `{}` at {}", verdict.category, matched.entry, matched.source),
+            None => format!("{}: no category has it", verdict.category),
+        },
+    );
+    row("rule", rule_words(config, verdict));
+    row("action", action_words(verdict));
+    row("tube", tube_words(plan, verdict, at));
+    row("egress", verdict.egress.to_string());
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn rule_words(config: &Config, verdict: &Verdict) -> String {
+    let Some(rule) = &verdict.rule else {
+        return format!("none matches; the default is {}", config.policy.default.as_str());
+    };
+    let place = config.policy.rules.iter().position(|other| other.id == rule.id).map_or(0, |index| index + 1);
+    let of = config.policy.rules.len();
+    let owner = rule.owner.as_ref().map(|owner| format!(", owner {owner}")).unwrap_or_default();
+    let expires = rule.expires.map(|date| format!(", until {date}")).unwrap_or_default();
+    format!("{} at {} ({place} of {of}){owner}{expires}", rule.id, rule.source)
+}
+
+fn action_words(verdict: &Verdict) -> String {
+    let why = match verdict.refusal {
+        Some(Reason::PortRefused) => " ([guard] ports)".to_owned(),
+        Some(Reason::AddressDenied) => " ([guard] deny)".to_owned(),
+        Some(_) => verdict
+            .rule
+            .as_ref()
+            .and_then(|rule| rule.reason.en.as_ref().or(rule.reason.cy.as_ref()))
+            .map(|reason| format!(": \"{reason}\""))
+            .unwrap_or_default(),
+        None => String::new(),
+    };
+    format!("{}{why}", verdict.action.as_str())
+}
+
+fn tube_words(plan: &Plan, verdict: &Verdict, at: Timestamp) -> String {
+    let within = plan
+        .tubes
+        .tube(&verdict.tube)
+        .and_then(|tube| tube.within.as_ref())
+        .map(|around| format!(" within {around}"))
+        .unwrap_or_default();
+    let limit = plan.limit_at(&verdict.tube, at);
+    let limits: Vec<String> = Direction::BOTH
+        .into_iter()
+        .filter_map(|direction| limit.of(direction).map(|rate| format!("{rate} {direction}")))
+        .collect();
+    let limits = if limits.is_empty() { "no ceiling".to_owned() } else { format!("at most {}", limits.join(", ")) };
+    format!("{}{within}, {limits}", verdict.tube)
+}

@@ -1,0 +1,48 @@
+//! Finds and reads the configuration, and tells people what is wrong with it.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use super::args::ConfigFile;
+use super::{CONFIGURATION, write};
+use crate::base::clock;
+use crate::config::{self, Config, Outcome};
+
+/// Where a configuration is looked for when none is named.
+const PLACES: [&str; 2] = ["config/clearway.toml", "/etc/clearway/clearway.toml"];
+
+/// The file that was named, or the first of the usual places that exists.
+pub fn path(config: &ConfigFile) -> PathBuf {
+    let usual = || PLACES.iter().map(Path::new).find(|path| path.exists()).unwrap_or(Path::new(PLACES[0]));
+    config.file.clone().unwrap_or_else(|| usual().to_owned())
+}
+
+/// Reads a configuration whole.
+pub fn read(config: &ConfigFile) -> Outcome {
+    config::read(&path(config), clock::wall())
+}
+
+/// Reads a configuration that must be without errors; prints them where it is not. Warnings are for `check`.
+pub fn config(config: &ConfigFile) -> Result<Config, u8> {
+    let outcome = read(config);
+    outcome.config.ok_or_else(|| {
+        let errors: Vec<_> = outcome.problems.into_iter().filter(config::Problem::is_error).collect();
+        write::note(&config::render(&errors, colour()));
+        CONFIGURATION
+    })
+}
+
+/// Whether standard error is a terminal that shows colours (<https://no-color.org>).
+pub fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The state directory of a configuration, which may be broken elsewhere: a gateway that runs must be reached all the
+/// same.
+pub fn state_dir(config: &ConfigFile) -> Result<PathBuf, u8> {
+    let path = path(config);
+    config::state_dir(&path).ok_or_else(|| {
+        write::note(&format!("error: cannot tell the state directory from {}; see `clearway check`", path.display()));
+        CONFIGURATION
+    })
+}

@@ -1,0 +1,193 @@
+//! What the portal sees of the gateway, and what it may ask of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::account::{Known, ListFacts};
+use crate::base::{CategoryId, Direction, Rate, TubeId, clock};
+use crate::category;
+use crate::config::{self, Config};
+use crate::listen::Mode;
+use crate::policy::Action;
+use crate::portal::{BoxFuture, Gateway, LastReload, LinkView, ListenerView, ReloadOutcome, Status, TubeView, WayView};
+
+use super::reload::{Refused, Reloaded};
+use super::run::Daemon;
+
+/// The daemon, as the portal holds it.
+pub struct Seen(pub Arc<Daemon>);
+
+impl Gateway for Seen {
+    fn status(&self) -> Status {
+        let daemon = &self.0;
+        let state = daemon.state();
+        let mode = |listener: &str| {
+            state.config.listeners.iter().find(|spec| spec.id.as_str() == listener).map(|spec| spec.mode)
+        };
+        let rate = state.config.tubes.link.rate;
+        Status {
+            name: state.config.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            generation: daemon.generation.load(Ordering::Relaxed),
+            started: daemon.started.1,
+            uptime_seconds: clock::now().duration_since(daemon.started.0).as_secs(),
+            draining: daemon.draining.is_cancelled(),
+            config: state.config.files.iter().map(|file| file.display().to_string()).collect(),
+            listeners: daemon
+                .listeners
+                .addresses()
+                .into_iter()
+                .map(|(id, address)| ListenerView {
+                    mode: mode(id.as_str()).map_or("closing", Mode::as_str).to_owned(),
+                    name: id.to_string(),
+                    address: address.to_string(),
+                })
+                .collect(),
+            link: LinkView { down: rate.down.map(Rate::bits_per_second), up: rate.up.map(Rate::bits_per_second) },
+            flows: self.open_flows(),
+            last_reload: state.last_reload.clone(),
+        }
+    }
+
+    fn tubes(&self) -> Vec<TubeView> {
+        let plan = self.0.carrier.current().plan;
+        let readings = self.0.carrier.tubes.readings(clock::now());
+        let view = |reading: crate::tube::Reading| {
+            let spec = plan.tubes.tube(&reading.tube)?;
+            let way = |direction| {
+                let way = reading.way(direction);
+                WayView { limit: way.limit, used: way.used }
+            };
+            Some(TubeView {
+                tube: reading.tube.to_string(),
+                within: spec.within.as_ref().map(ToString::to_string),
+                priority: spec.priority,
+                down: way(Direction::Down),
+                up: way(Direction::Up),
+                flows: u64::from(reading.flows),
+                waiting: u64::from(reading.waiting),
+            })
+        };
+        readings.into_iter().filter_map(view).collect()
+    }
+
+    fn metrics(&self) -> String {
+        let carrier = &self.0.carrier;
+        let meter = carrier.account.meter();
+        for reading in carrier.tubes.readings(clock::now()) {
+            for direction in Direction::BOTH {
+                let way = reading.way(direction);
+                meter.tube_reading(&reading.tube, direction, way.limit, way.used);
+            }
+        }
+        meter.encode(clock::wall())
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        if self.0.draining.is_cancelled() {
+            Err(vec!["draining".to_owned()])
+        } else if self.0.ready.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err(vec!["listeners are not bound yet".to_owned()])
+        }
+    }
+
+    fn reload(&self) -> BoxFuture<ReloadOutcome> {
+        let daemon = Arc::clone(&self.0);
+        // On the data plane's threads, which have the time: this one is for whoever looks on.
+        let reloading = self.0.carrier.tasks.spawn_on(async move { daemon.reload().await }, &self.0.runtime);
+        let generation = Arc::clone(&self.0);
+        Box::pin(async move {
+            let reloaded = reloading.await.unwrap_or(Reloaded::Refused(Refused::BrokeOff));
+            outcome(&reloaded, generation.generation.load(Ordering::Relaxed))
+        })
+    }
+
+    fn drain(&self) {
+        self.0.draining.cancel();
+    }
+}
+
+impl Seen {
+    fn open_flows(&self) -> BTreeMap<String, u64> {
+        let readings = self.0.carrier.tubes.readings(clock::now());
+        readings.into_iter().map(|reading| (reading.tube.to_string(), u64::from(reading.flows))).collect()
+    }
+}
+
+fn outcome(reloaded: &Reloaded, generation: u64) -> ReloadOutcome {
+    let (applied, problems) = match reloaded {
+        Reloaded::Applied { warnings, .. } => (true, config::render(warnings, false)),
+        Reloaded::Refused(Refused::Configuration(problems)) => (false, config::render(problems, false)),
+        Reloaded::Refused(why) => (false, format!("error: {why}\n")),
+    };
+    let problems = if problems.is_empty() { Vec::new() } else { vec![problems] };
+    ReloadOutcome { applied, generation, problems }
+}
+
+impl Daemon {
+    /// Tells the meter what the present configuration has.
+    pub(super) fn describe(&self) {
+        let known = known(&self.state().config, self.generation.load(Ordering::Relaxed));
+        self.carrier.account.meter().know(known);
+    }
+
+    /// Keeps what `status` and the metrics tell of a reload.
+    pub(super) fn note(&self, reloaded: &Reloaded) {
+        let (applied, problem) = match reloaded {
+            Reloaded::Applied { .. } => (true, None),
+            Reloaded::Refused(why) => (false, Some(why.to_string())),
+        };
+        self.carrier.account.meter().reloaded(applied);
+        let result = if applied { "applied" } else { "refused" }.to_owned();
+        self.state().last_reload = Some(LastReload { time: clock::wall(), result, problem });
+    }
+}
+
+/// Every label that a configuration makes possible.
+fn known(config: &Config, generation: u64) -> Known {
+    Known {
+        generation,
+        listeners: config.listeners.iter().map(|spec| spec.id.clone()).collect(),
+        routes: routes(config),
+        actions: Action::ALL.iter().map(|action| action.as_str()).collect(),
+        tubes: config.tubes.tubes.iter().map(|tube| tube.id.clone()).collect(),
+        rules: config.policy.rules.iter().map(|rule| rule.id.clone()).collect(),
+        lists: config
+            .categories
+            .categories
+            .iter()
+            .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list)))
+            .collect(),
+    }
+}
+
+/// Every category with its own tube, and with those that rules lift it to.
+fn routes(config: &Config) -> Vec<(CategoryId, TubeId)> {
+    let other = &config.categories.other;
+    let own = config
+        .categories
+        .categories
+        .iter()
+        .map(|category| (category.id.clone(), category.tube.clone().unwrap_or_else(|| other.clone())))
+        .chain([(CategoryId::from(category::OTHER), other.clone())]);
+    let lifted = config.policy.rules.iter().flat_map(|rule| {
+        rule.tube.iter().flat_map(|tube| rule.to.iter().map(move |category| (category.clone(), tube.clone())))
+    });
+    let mut routes: Vec<_> = own.chain(lifted).collect();
+    routes.sort();
+    routes.dedup();
+    routes
+}
+
+fn facts(category: &CategoryId, list: &category::List) -> ListFacts {
+    ListFacts {
+        category: category.clone(),
+        list: list.path.display().to_string(),
+        entries: list.entries,
+        rejected: list.rejected.len(),
+        modified: list.modified,
+    }
+}

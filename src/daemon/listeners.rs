@@ -1,0 +1,162 @@
+//! The listening sockets and the tasks that accept on them. A reload opens and closes only those that it concerns.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::ListenerId;
+use crate::flow::{self, Carrier, Entrance};
+use crate::listen;
+
+/// Those that are open.
+#[derive(Debug)]
+pub struct Listeners {
+    open: Mutex<Vec<Open>>,
+    connections: Arc<AtomicUsize>,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    spec: listen::Spec,
+    /// The name under which new connections are counted; a reload may change it without closing the socket.
+    id: watch::Sender<ListenerId>,
+    local: SocketAddr,
+    close: CancellationToken,
+}
+
+/// A socket that could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("listener `{id}` cannot listen on {address}: {error}{}", hint(.error))]
+pub struct BindError {
+    id: ListenerId,
+    address: SocketAddr,
+    error: std::io::Error,
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program has it (see `ss -ltnp`)",
+        std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        _ => "",
+    }
+}
+
+/// Sockets that are bound but do not accept yet: the second half of a reload cannot fail.
+#[derive(Debug)]
+pub struct Bound(Vec<(listen::Spec, TcpListener, SocketAddr)>);
+
+impl Listeners {
+    /// None yet. `capacity` is how many connections the process has room for.
+    pub fn new(capacity: usize) -> Self {
+        Listeners { open: Mutex::default(), connections: Arc::default(), capacity }
+    }
+
+    /// Binds what a configuration has and is not open yet.
+    ///
+    /// # Errors
+    /// The first socket that cannot be opened; nothing changes then.
+    pub fn bind(&self, specs: &[listen::Spec]) -> Result<Bound, BindError> {
+        let open = self.open();
+        let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
+        let bound = new.map(|spec| {
+            let failed = |error| BindError { id: spec.id.clone(), address: spec.address, error };
+            let socket = listen::bind(spec.address).map_err(failed)?;
+            let local = socket.local_addr().map_err(failed)?;
+            Ok((spec.clone(), socket, local))
+        });
+        bound.collect::<Result<_, _>>().map(Bound)
+    }
+
+    /// Begins to accept on what was bound, and closes what the configuration no longer has. Connections that were
+    /// accepted go on.
+    pub fn apply(&self, carrier: &Arc<Carrier>, specs: &[listen::Spec], bound: Bound) {
+        let mut open = self.open();
+        open.retain(|open| {
+            let stays = specs.iter().find(|spec| same(&open.spec, spec));
+            match stays {
+                Some(spec) => {
+                    open.id.send_replace(spec.id.clone());
+                }
+                None => open.close.cancel(),
+            }
+            stays.is_some()
+        });
+        for (spec, socket, local) in bound.0 {
+            tracing::info!(listener = %spec.id, address = %local, "listening");
+            let close = carrier.drain.child_token();
+            let (id, named) = watch::channel(spec.id.clone());
+            carrier.tasks.spawn(accept(Arc::clone(carrier), socket, named, self.room(), close.clone()));
+            open.push(Open { spec, id, local, close });
+        }
+    }
+
+    /// The names and the addresses they are bound to.
+    pub fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
+        self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()
+    }
+
+    fn room(&self) -> Room {
+        Room { connections: Arc::clone(&self.connections), capacity: self.capacity }
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Its name and who may connect may change without the socket being closed. Port 0 asks for any port, so there only the
+/// name tells which socket is meant.
+fn same(open: &listen::Spec, spec: &listen::Spec) -> bool {
+    open.address == spec.address && open.mode == spec.mode && (spec.address.port() != 0 || open.id == spec.id)
+}
+
+/// How many connections there are, and may be.
+#[derive(Debug)]
+struct Room {
+    connections: Arc<AtomicUsize>,
+    capacity: usize,
+}
+
+/// Counts one connection for as long as it lives.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Room {
+    fn take(&self) -> (Place, bool) {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        (Place(Arc::clone(&self.connections)), before >= self.capacity)
+    }
+}
+
+async fn accept(
+    carrier: Arc<Carrier>,
+    socket: TcpListener,
+    listener: watch::Receiver<ListenerId>,
+    room: Room,
+    close: CancellationToken,
+) {
+    loop {
+        let (stream, client) = tokio::select! {
+            accepted = listen::accept(&socket) => accepted,
+            () = close.cancelled() => return,
+        };
+        let (place, full) = room.take();
+        let entrance = Entrance { listener: listener.borrow().clone(), client, full };
+        let served = flow::serve(Arc::clone(&carrier), stream, entrance);
+        carrier.tasks.spawn(async move {
+            served.await;
+            drop(place);
+        });
+    }
+}

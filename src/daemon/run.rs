@@ -1,0 +1,260 @@
+//! The gateway's life: start, reload, drain, stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::build::Builder;
+use super::gateway::Seen;
+use super::listeners::Listeners;
+use super::{edges, limits};
+use crate::account::{Account, AccountError};
+use crate::base::{Moment, Reason, clock};
+use crate::config::{self, Config, Problem};
+use crate::flow::Carrier;
+use crate::portal::{self, Place, Portal, PortalError};
+use crate::tube::Tubes;
+
+/// How long flows that were ended at the end of a drain have to write their records.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+
+/// Why the gateway could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Mistakes in the configuration.
+    #[error("the configuration has mistakes")]
+    Configuration(Vec<Problem>),
+    /// A listener.
+    #[error(transparent)]
+    Bind(#[from] super::listeners::BindError),
+    /// The admin listener.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
+    /// The access log or the state directory.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The machine.
+    #[error("{0}: {1}")]
+    Machine(&'static str, #[source] std::io::Error),
+}
+
+/// A running gateway.
+pub struct Daemon {
+    pub(super) path: PathBuf,
+    pub(super) carrier: Arc<Carrier>,
+    pub(super) listeners: Listeners,
+    pub(super) builder: Builder,
+    pub(super) state: Mutex<State>,
+    pub(super) ready: AtomicBool,
+    pub(super) generation: AtomicU64,
+    pub(super) started: (Moment, Timestamp),
+    /// Where the data plane's tasks run.
+    pub(super) runtime: tokio::runtime::Handle,
+    /// Wakes the keeper of edges.
+    pub(super) changed: Arc<Notify>,
+    /// Cancelled when a drain was asked for.
+    pub(super) draining: CancellationToken,
+    /// One reload at a time.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+}
+
+/// What `status` tells.
+#[derive(Debug)]
+pub struct State {
+    pub(super) config: Config,
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) last_reload: Option<portal::LastReload>,
+}
+
+/// Runs the gateway until it is told to stop.
+///
+/// # Errors
+/// When it cannot start; nothing was served then.
+pub fn run(path: &Path) -> Result<(), RunError> {
+    let outcome = config::read(path, clock::wall());
+    let Some(config) = outcome.config else {
+        return Err(RunError::Configuration(outcome.problems));
+    };
+    warn(&outcome.problems);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("clearway-data")
+        .build()
+        .map_err(|error| RunError::Machine("cannot start threads", error))?;
+    let ended = runtime.block_on(async {
+        let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
+        let daemon = Daemon::start(path, config)?;
+        daemon.serve(signals).await
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+/// Warnings go to the log a line each; `check` shows them with their excerpts.
+pub(super) fn warn(problems: &[Problem]) {
+    for problem in problems.iter().filter(|problem| !problem.is_error()) {
+        tracing::warn!("{problem}");
+    }
+}
+
+struct Signals {
+    reload: Signal,
+    drain: Signal,
+    stop: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            reload: signal(SignalKind::hangup())?,
+            drain: signal(SignalKind::terminate())?,
+            stop: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+impl Daemon {
+    fn start(path: &Path, config: Config) -> Result<Arc<Self>, RunError> {
+        std::fs::create_dir_all(&config.state_dir)
+            .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
+        let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
+        let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
+        let builder = Builder::new();
+        let first = builder.build(&config, 1);
+        let carrier = Carrier::new(first, tubes, account);
+        let listeners = Listeners::new(limits::connections());
+        let bound = listeners.bind(&config.listeners)?;
+        listeners.apply(&carrier, &config.listeners, bound);
+        let daemon = Arc::new(Daemon {
+            path: path.to_owned(),
+            carrier,
+            listeners,
+            builder,
+            state: Mutex::new(State { config, admin: None, last_reload: None }),
+            ready: AtomicBool::new(false),
+            generation: AtomicU64::new(1),
+            started: (clock::now(), clock::wall()),
+            runtime: tokio::runtime::Handle::current(),
+            changed: Arc::default(),
+            draining: CancellationToken::new(),
+            reloading: tokio::sync::Mutex::default(),
+        });
+        daemon.describe();
+        Ok(daemon)
+    }
+
+    async fn serve(self: Arc<Self>, mut signals: Signals) -> Result<(), RunError> {
+        let closing = CancellationToken::new();
+        let portal = self.open_portal(closing.clone())?;
+        self.write_addresses()?;
+        self.ready.store(true, Ordering::Release);
+        let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
+        let drive = self.carrier.tubes.drive();
+        let live = async {
+            if self.wait(&mut signals).await {
+                self.drain(&mut signals).await;
+            }
+            self.finish().await;
+        };
+        tokio::select! {
+            () = live => {}
+            () = keep => {}
+            () = drive => {}
+        }
+        self.remove_addresses();
+        closing.cancel();
+        portal.join();
+        Ok(())
+    }
+
+    fn open_portal(self: &Arc<Self>, closing: CancellationToken) -> Result<Portal, RunError> {
+        let place = {
+            let state = self.state();
+            Place { admin: state.config.admin, socket: state.config.state_dir.join(portal::socket::FILE) }
+        };
+        let portal = portal::serve(&place, Arc::new(Seen(Arc::clone(self))), closing)?;
+        tracing::info!(address = %portal.address(), "admin: metrics, health, API, live page");
+        self.state().admin = Some(portal.address());
+        Ok(portal)
+    }
+
+    /// Until the gateway is to end: true for a drain, false for at once.
+    async fn wait(self: &Arc<Self>, signals: &mut Signals) -> bool {
+        loop {
+            tokio::select! {
+                _ = signals.reload.recv() => {
+                    self.reload().await;
+                }
+                _ = signals.drain.recv() => return true,
+                () = self.draining.cancelled() => return true,
+                _ = signals.stop.recv() => return false,
+            }
+        }
+    }
+
+    /// Takes nothing new and waits for open flows, for as long as the configuration says.
+    async fn drain(&self, signals: &mut Signals) {
+        let patience = self.state().config.drain;
+        self.ready.store(false, Ordering::Release);
+        self.draining.cancel();
+        let open = self.carrier.live.count();
+        tracing::info!(flows = open, patience_s = patience.as_secs(), "draining: no new flows");
+        self.carrier.drain.cancel();
+        self.carrier.tasks.close();
+        tokio::select! {
+            () = self.carrier.tasks.wait() => tracing::info!("drained"),
+            () = tokio::time::sleep(patience) => {
+                tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+            }
+            _ = signals.stop.recv() => tracing::warn!("told to stop while draining"),
+        }
+    }
+
+    /// Ends what is open and writes the last records.
+    async fn finish(&self) {
+        self.carrier.drain.cancel();
+        self.carrier.account.stopping();
+        self.carrier.stop_all(Reason::Drained);
+        self.carrier.tasks.close();
+        let _ = tokio::time::timeout(LAST_RECORDS, self.carrier.tasks.wait()).await;
+        self.carrier.account.close(LAST_RECORDS);
+        tracing::info!("stopped");
+    }
+
+    /// Where everything is bound, for whoever started a gateway on port 0.
+    fn write_addresses(&self) -> Result<(), RunError> {
+        let listeners: serde_json::Map<String, serde_json::Value> = self
+            .listeners
+            .addresses()
+            .into_iter()
+            .map(|(id, address)| (id.to_string(), address.to_string().into()))
+            .collect();
+        let (path, admin) = self.addresses();
+        let text =
+            serde_json::json!({ "admin": admin.map(|admin| admin.to_string()), "listeners": listeners }).to_string();
+        let new = path.with_extension("new");
+        std::fs::write(&new, text)
+            .and_then(|()| std::fs::rename(&new, &path))
+            .map_err(|error| RunError::Machine("cannot write to [gateway] state_dir", error))
+    }
+
+    fn remove_addresses(&self) {
+        let _ = std::fs::remove_file(self.addresses().0);
+    }
+
+    fn addresses(&self) -> (PathBuf, Option<SocketAddr>) {
+        let state = self.state();
+        (state.config.state_dir.join("addresses.json"), state.admin)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
