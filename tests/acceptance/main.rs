@@ -1,0 +1,22 @@
+//! The program from outside: real clients and real origins, the contract's words, nothing of the inside.
+
+#![cfg(test)]
+// Tests own their tasks by owning the runtime, and measure a program from outside by the clock on the wall.
+#![allow(clippy::disallowed_methods)]
+// Measures are counts of bytes over seconds.
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+
+mod world;
+
+mod clients;
+mod commands;
+mod fetch;
+mod http;
+mod ways;
+mod sni;
+mod refusals;
+mod records;
+mod ceiling;
+mod reload;
+mod scrape;
+mod life;

@@ -1,0 +1,227 @@
+//! A gateway of the test's own: its files, its process, its records.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::tool::{self, Ran};
+use super::turn::Turn;
+use super::{Record, Scrape, Setup, until};
+
+/// A debug build on a busy machine starts well within this.
+const START: Duration = Duration::from_secs(30);
+
+/// Where the gateway says it listens: `state/addresses.json`.
+#[derive(Debug, serde::Deserialize)]
+struct Addresses {
+    admin: SocketAddr,
+    listeners: HashMap<String, SocketAddr>,
+}
+
+/// A running gateway, in a folder of its own. Killed when dropped; what it said is shown when the test failed.
+pub struct World {
+    dir: tempfile::TempDir,
+    process: Mutex<Child>,
+    said: Arc<Mutex<String>>,
+    addresses: Addresses,
+    _turn: Turn,
+}
+
+/// The program under test: the one this crate builds, or another that keeps the contract (a release build, say).
+pub fn program() -> PathBuf {
+    std::env::var_os("CLEARWAY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_clearway").into(), PathBuf::from)
+}
+
+/// Runs a command of the program to its end.
+#[track_caller]
+pub fn clearway(args: &[&str]) -> Ran {
+    tool::run(Command::new(program()).args(args), Duration::from_secs(60))
+}
+
+impl World {
+    /// Starts a gateway beside other light tests'.
+    #[track_caller]
+    pub fn start(setup: &Setup) -> World {
+        World::begin(setup, Turn::shared())
+    }
+
+    /// Starts a gateway when no other test runs, and lets none begin.
+    #[track_caller]
+    pub fn alone(setup: &Setup) -> World {
+        World::begin(setup, Turn::alone())
+    }
+
+    #[track_caller]
+    fn begin(setup: &Setup, turn: Turn) -> World {
+        let dir = tempfile::tempdir().unwrap();
+        setup.write(dir.path());
+        let (mut process, said) = spawn(dir.path(), setup);
+        let told = dir.path().join("state/addresses.json");
+        let addresses = until(START, "the gateway to say where it listens (state/addresses.json)", || {
+            if let Some(status) = process.try_wait().unwrap() {
+                panic!("the gateway ended at its start: {status}\n{}", said.lock().unwrap());
+            }
+            serde_json::from_slice(&std::fs::read(&told).ok()?).ok()
+        });
+        World { dir, process: Mutex::new(process), said, addresses, _turn: turn }
+    }
+
+    /// Starts a gateway that is expected to end at once; gives its exit and what it said.
+    #[track_caller]
+    pub fn refused(setup: &Setup) -> Ran {
+        let dir = tempfile::tempdir().unwrap();
+        setup.write(dir.path());
+        let mut command = Command::new(program());
+        command.arg("run").arg("-c").arg(dir.path().join("clearway.toml")).envs(setup.env.iter().cloned());
+        tool::run(&mut command, START)
+    }
+
+    /// The folder of its files.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its gateway file.
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("clearway.toml")
+    }
+
+    /// Where clients connect.
+    pub fn proxy(&self) -> SocketAddr {
+        self.addresses.listeners["staff"]
+    }
+
+    /// Where clients connect, as they write it.
+    pub fn proxy_url(&self) -> String {
+        format!("http://{}", self.proxy())
+    }
+
+    /// Where scrapers connect.
+    pub fn admin(&self) -> SocketAddr {
+        self.addresses.admin
+    }
+
+    /// What it said so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().id()
+    }
+
+    /// A command that talks to it.
+    #[track_caller]
+    pub fn command(&self, name: &str) -> Ran {
+        clearway(&[name, "-c", self.file().to_str().unwrap()])
+    }
+
+    /// Writes other files and has them read by the command; it must go well.
+    #[track_caller]
+    pub fn reload(&self, setup: &Setup) -> Ran {
+        setup.write(self.dir());
+        self.command("reload").ok()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process.lock().unwrap()), signal).unwrap();
+    }
+
+    /// Its exit, if it has ended.
+    pub fn exit(&self) -> Option<ExitStatus> {
+        self.process.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// Waits for its exit.
+    #[track_caller]
+    pub fn ended(&self, limit: Duration) -> ExitStatus {
+        until(limit, "the gateway to end", || self.exit())
+    }
+
+    /// A scrape of its metrics.
+    #[track_caller]
+    pub fn scrape(&self) -> Scrape {
+        Scrape::take(self.admin())
+    }
+
+    /// The records written so far.
+    pub fn records(&self) -> Vec<Record> {
+        Record::read(&self.dir.path().join("state/access.log"))
+    }
+
+    /// Waits for a record and gives it.
+    #[track_caller]
+    pub fn record(&self, what: &str, wanted: impl Fn(&Record) -> bool) -> Record {
+        until(Duration::from_secs(10), &format!("a record: {what}"), || self.records().into_iter().find(&wanted))
+    }
+
+    /// Drains it and gives every record it wrote: after this none can be late, so a count is exact.
+    #[track_caller]
+    pub fn finish(&self) -> Vec<Record> {
+        self.signal(Signal::TERM);
+        let status = self.ended(Duration::from_secs(30));
+        assert_eq!(status.code(), Some(0), "{}", self.said());
+        self.records()
+    }
+
+    /// Drains it and gives the only record it wrote.
+    #[track_caller]
+    pub fn only_record(&self) -> Record {
+        let records = self.finish();
+        assert_eq!(records.len(), 1, "{records:#?}");
+        records.into_iter().next().unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !matches!(process.try_wait(), Ok(Some(_))) {
+            let _ = kill_process_group(Pid::from_child(&process), Signal::KILL);
+            let _ = process.wait();
+        }
+        if thread::panicking() {
+            eprintln!(
+                "--- the gateway said\n{}---",
+                self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            );
+        }
+    }
+}
+
+fn spawn(dir: &Path, setup: &Setup) -> (Child, Arc<Mutex<String>>) {
+    let mut process = Command::new(program())
+        .arg("run")
+        .arg("-c")
+        .arg(dir.join("clearway.toml"))
+        .envs(setup.env.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let said = Arc::new(Mutex::new(String::new()));
+    let (pipe, heard) = (process.stderr.take().unwrap(), Arc::clone(&said));
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let mut text = heard.lock().unwrap();
+            // A gateway that floods its log is shown by its first lines.
+            if text.len() < 1 << 20 {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+    });
+    (process, said)
+}
