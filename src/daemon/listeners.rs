@@ -152,7 +152,7 @@ async fn accept(
             () = close.cancelled() => return,
         };
         let (place, full) = room.take();
-        let entrance = Entrance { listener: listener.borrow().clone(), client, full };
+        let entrance = Entrance { listener: listener.borrow().clone(), client, full, cut: CancellationToken::new() };
         let served = flow::serve(Arc::clone(&carrier), stream, entrance);
         carrier.tasks.spawn(async move {
             served.await;

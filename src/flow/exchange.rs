@@ -64,6 +64,7 @@ pub async fn run(
         carrier.tasks.spawn(tunnel::upgraded(Arc::clone(live), pass, client, origin));
         return Ok(response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
     }
+    live.answering()?;
     Ok(response.map(|body| paced(body, Direction::Down, live, &pass)))
 }
 
@@ -102,7 +103,6 @@ fn paced(body: Incoming, direction: Direction, live: &Arc<Live>, pass: &Arc<Pass
         tally: Arc::clone(live) as _,
         direction,
         idle: tunnel::IDLE,
-        stop: Box::pin(live.stopping()),
         dropped: Course::dropped(direction),
     };
     PacedBody::new(body, course).map_err(Into::into).boxed_unsync()

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::end::End;
 use super::judge::{Hello, Verdict};
 use crate::account::Open;
 use crate::base::{Direction, Fault, ListenerId, Moment, Reason, Side, Target, clock};
@@ -35,27 +36,19 @@ pub struct Live {
     /// The record that is being kept.
     pub open: Arc<Open>,
     state: Mutex<State>,
-    stop: Arc<Stop>,
+    /// Cancelled when the flow is to end, for the reason beside it.
+    stop: CancellationToken,
+    stopped: OnceLock<Fault>,
+    /// The client's connection, and whether an answer is on its way over it: from then on ending the flow means to
+    /// break the connection, so that nobody takes the part for the whole, even where the client reads nothing.
+    cut: CancellationToken,
+    answering: AtomicBool,
     upload: OnceLock<Fault>,
     began: Moment,
     /// Milliseconds after `began` at which bytes last went up.
     last_up: AtomicU64,
     registry: Weak<Registry>,
     number: u64,
-}
-
-/// An end from outside; outlives the flow's own function where a body is still under way.
-#[derive(Debug, Default)]
-struct Stop {
-    token: CancellationToken,
-    fault: OnceLock<Fault>,
-}
-
-impl Stop {
-    async fn wait(&self) -> Fault {
-        self.token.cancelled().await;
-        self.fault.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
-    }
 }
 
 /// What a new plan may change.
@@ -79,14 +72,17 @@ pub struct Registry {
 const SHARDS: usize = 16;
 
 impl Registry {
-    /// Enters a flow; it leaves when it is dropped.
-    pub fn enter(self: &Arc<Self>, about: About, open: Arc<Open>) -> Arc<Live> {
+    /// Enters a flow; it leaves when it is dropped. `cut` breaks its client's connection.
+    pub fn enter(self: &Arc<Self>, about: About, open: Arc<Open>, cut: CancellationToken) -> Arc<Live> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             about,
             open,
             state: Mutex::default(),
-            stop: Arc::default(),
+            stop: CancellationToken::new(),
+            stopped: OnceLock::new(),
+            cut,
+            answering: AtomicBool::new(false),
             upload: OnceLock::new(),
             began: clock::now(),
             last_up: AtomicU64::new(0),
@@ -123,24 +119,35 @@ impl Live {
 
     /// Ends the flow from outside; the first reason holds.
     pub fn stop(&self, fault: Fault) {
-        let _ = self.stop.fault.set(fault);
-        self.stop.token.cancel();
+        let _ = self.stopped.set(fault);
+        self.stop.cancel();
+        if self.answering.load(Ordering::SeqCst) {
+            self.cut.cancel();
+        }
     }
 
     /// Waits until the flow is ended from outside.
     pub async fn stopped(&self) -> Fault {
-        self.stop.wait().await
+        self.stop.cancelled().await;
+        self.stopped.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
     }
 
-    /// The same, for a body that outlives the function that made it.
-    pub fn stopping(&self) -> impl Future<Output = Fault> + Send + 'static + use<> {
-        let stop = Arc::clone(&self.stop);
-        async move { stop.wait().await }
+    /// From now on an answer is on its way to the client.
+    ///
+    /// # Errors
+    /// When the flow was ended just before.
+    pub fn answering(&self) -> Result<(), End> {
+        self.answering.store(true, Ordering::SeqCst);
+        // Whoever ended it before the line above did not cut the connection.
+        match self.stopped.get() {
+            Some(fault) if self.stop.is_cancelled() => Err(End::Stopped(*fault)),
+            _ => Ok(()),
+        }
     }
 
-    /// Ends the record; the first reason holds.
+    /// Ends the record; the first reason holds, and an end from outside comes before what it led to.
     pub fn end(&self, fault: Fault) {
-        self.open.ended(None, fault);
+        self.open.ended(None, self.stopped.get().copied().unwrap_or(fault));
     }
 
     /// Why the upload broke off, where it did.

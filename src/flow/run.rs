@@ -11,6 +11,7 @@ use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use super::carrier::Carrier;
 use super::end::End;
@@ -37,6 +38,8 @@ pub struct Entrance {
     pub client: SocketAddr,
     /// Whether the process has no room for more; each request is told so.
     pub full: bool,
+    /// Breaks the connection: an answer under way was ended.
+    pub cut: CancellationToken,
 }
 
 impl Entrance {
@@ -56,7 +59,11 @@ pub async fn serve(carrier: Arc<Carrier>, stream: TcpStream, entrance: Entrance)
     let served = explicit::serve(stream, &drain, |request, phase| {
         answer(Arc::clone(&carrier), entrance.clone(), request, phase)
     });
-    if let Err(error) = served.await {
+    let served = tokio::select! {
+        served = served => served,
+        () = entrance.cut.cancelled() => Ok(()),
+    };
+    if let Err(error) = served {
         // Nothing became a request, so no flow keeps the record.
         tracing::debug!(listener = %entrance.listener, %error, "not a request");
         carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
@@ -97,7 +104,7 @@ async fn carry(
         return Err(End::ClientNotAllowed);
     }
     let ask = asked?;
-    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open));
+    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), entrance.cut.clone());
     let (verdict, pass) = carrier.settle(&live)?;
     tokio::select! {
         carried = async { match ask {

@@ -23,6 +23,9 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may wait for its next request. Longer than the minute browsers keep an idle one.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long a client may take nothing of an answer. A paused video takes nothing for as long as its pause lasts.
+pub const STALL: Duration = Duration::from_secs(3600);
+
 /// Where a connection stands between requests. Shared with who serves the requests.
 #[derive(Debug, Default)]
 pub struct Phase(AtomicU8);
@@ -68,18 +71,31 @@ pub struct Door {
     /// The phase that the timer was set for.
     timed: Option<u8>,
     timer: Pin<Box<Sleep>>,
+    /// Runs while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl Door {
     /// Wraps an accepted stream.
     pub fn new(stream: TcpStream, phase: Arc<Phase>) -> Self {
         let timer = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Door { stream: TokioIo::new(stream), phase, timed: None, timer }
+        Door { stream: TokioIo::new(stream), phase, timed: None, timer, stall: None }
     }
 
     /// The stream itself, for a tunnel.
     pub fn into_stream(self) -> TcpStream {
         self.stream.into_inner()
+    }
+
+    /// What a write came to; one that cannot go on for too long fails.
+    fn poll_written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
+        ready!(stall.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -117,7 +133,8 @@ impl Read for Door {
 
 impl Write for Door {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.poll_written(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -137,6 +154,7 @@ impl Write for Door {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.poll_written(cx, written)
     }
 }

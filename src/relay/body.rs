@@ -24,9 +24,6 @@ pub struct Course {
     pub direction: Direction,
     /// The longest time without a byte.
     pub idle: Duration,
-    /// Ends it in the middle when ready: a rule that now blocks it, a drain. The connection then breaks, so that nobody
-    /// takes the part for the whole.
-    pub stop: Pin<Box<dyn Future<Output = Fault> + Send>>,
     /// What it means that the body is dropped before its end; [`Course::dropped`] is the usual.
     pub dropped: Fault,
 }
@@ -44,9 +41,9 @@ impl Course {
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError<E> {
-    /// It was made to.
-    #[error("stopped ({0})")]
-    Stopped(Fault),
+    /// No byte came for the idle limit.
+    #[error("no byte came for the idle limit")]
+    Idle,
     /// Its own source broke.
     #[error("the other side broke off")]
     Source(#[source] E),
@@ -56,7 +53,7 @@ impl<E> BodyError<E> {
     /// How it ends the flow, for a body that goes this way.
     pub fn fault(&self, direction: Direction) -> Fault {
         match (self, direction) {
-            (BodyError::Stopped(fault), _) => *fault,
+            (BodyError::Idle, _) => Fault::new(Side::Policy, Reason::Idle),
             (BodyError::Source(_), Direction::Down) => Fault::new(Side::Origin, Reason::Reset),
             (BodyError::Source(_), Direction::Up) => Fault::new(Side::Client, Reason::Reset),
         }
@@ -137,9 +134,6 @@ where
         if this.ended {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(fault) = this.course.stop.as_mut().poll(cx) {
-            return Poll::Ready(Some(Err(this.fail(BodyError::Stopped(fault)))));
-        }
         loop {
             if !this.held.is_empty() {
                 if let Poll::Ready(frame) = this.poll_held(cx) {
@@ -170,10 +164,7 @@ where
             }
         }
         match this.poll_idle(cx) {
-            Poll::Ready(()) => {
-                let idle = Fault::new(Side::Policy, Reason::Idle);
-                Poll::Ready(Some(Err(this.fail(BodyError::Stopped(idle)))))
-            }
+            Poll::Ready(()) => Poll::Ready(Some(Err(this.fail(BodyError::Idle)))),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -1,7 +1,7 @@
 //! Bodies frame by frame.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn, ready};
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
@@ -63,7 +63,6 @@ impl World {
             tally: Arc::clone(&self.counts) as Arc<dyn Tally>,
             direction,
             idle: Duration::from_secs(60),
-            stop: Box::pin(pending()),
             dropped: Course::dropped(direction),
         }
     }
@@ -146,31 +145,17 @@ async fn a_body_that_does_not_come_to_its_end_says_whose_doing_it_was() {
 }
 
 #[tokio::test]
-async fn a_stop_and_a_silence_break_it_off() {
+async fn a_silence_breaks_it_off() {
     let world = World::new();
     let silent = || StreamBody::new(futures_util::stream::iter(vec![data(10)]).chain(futures_util::stream::pending()));
-    let blocked = Fault::new(Side::Policy, Reason::Blocked);
     let idle = Fault::new(Side::Policy, Reason::Idle);
-    let limit = Duration::from_millis(30);
-    let later = Box::pin(async move {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        blocked
-    });
-    let course = world.course(Direction::Down);
-    for (course, fault, before) in [
-        (Course { stop: Box::pin(ready(blocked)), ..course }, blocked, 0),
-        (Course { stop: later, ..world.course(Direction::Down) }, blocked, 1),
-        (Course { idle: limit, ..world.course(Direction::Down) }, idle, 1),
-    ] {
-        let mut body = PacedBody::new(silent(), course);
-        for _ in 0..before {
-            assert!(frame(&mut body).await.unwrap().is_ok());
-        }
-        let error = frame(&mut body).await.unwrap().unwrap_err();
-        assert_eq!(error.fault(Direction::Down), fault);
-        drop(body);
-        assert_eq!(world.ended(), [Err(fault)]);
-    }
+    let course = Course { idle: Duration::from_millis(30), ..world.course(Direction::Down) };
+    let mut body = PacedBody::new(silent(), course);
+    assert!(frame(&mut body).await.unwrap().is_ok());
+    let error = frame(&mut body).await.unwrap().unwrap_err();
+    assert_eq!(error.fault(Direction::Down), idle);
+    drop(body);
+    assert_eq!(world.ended(), [Err(idle)]);
 }
 
 #[tokio::test]

@@ -212,3 +212,20 @@ fn a_keep_alive_connection_is_judged_by_the_newest_plan() {
     world.reload(&Setup::default());
     assert_eq!(Wire::connect(world.proxy()).get(&url).status, 200);
 }
+
+#[test]
+fn a_blocked_answer_that_nobody_reads_is_ended_too() {
+    let origin = Origin::http(|_| crate::world::Answer::ok(&"x".repeat(64 << 20)));
+    let world = World::start(&Setup::default());
+    let mut wire = Wire::connect(world.proxy());
+    wire.send(format!("GET http://{SOCIAL}:{}/ HTTP/1.1\r\nhost: {SOCIAL}\r\n\r\n", origin.port()));
+    until(Duration::from_secs(5), "the answer to fill the client's window", || {
+        (world.scrape().value("clearway_bytes_total", &[("tube", "social"), ("direction", "down")]) > 0.0).then_some(())
+    });
+    world.reload(&Setup { policy: Setup::default().policy + NO_SOCIAL, ..Setup::default() });
+    let record = world.record("the blocked answer", |record| record.text("host") == SOCIAL);
+    assert_eq!((record.end().as_str(), record.number("status")), ("policy: blocked", 200), "{record:?}");
+    assert!(record.number("bytes_down") < 64 << 20);
+    let (bytes, _) = wire.rest();
+    assert!(bytes.len() < 64 << 20, "a part was passed off as the whole");
+}

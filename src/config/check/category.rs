@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::gateway::beside;
-use super::names::Names;
+use super::names::{Names, reserved};
 use crate::base::{CategoryId, Cidr, TubeId};
 use crate::category::list::plain;
 use crate::category::{Category, Entry, List, Pattern, Spec};
@@ -64,6 +64,7 @@ pub(in crate::config) fn categories(root: &mut Table<'_>, files: &Files<'_>) -> 
             table.take::<String>("about");
             table.finish();
         } else {
+            reserved(table.scope.problems, &name, "none", "metrics use it for flows without a category");
             let (category, draft) = category(&name, table, files);
             found.categories.push(category);
             found.drafts.push(draft);

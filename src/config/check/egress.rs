@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::names::reserved;
 use crate::base::{Cidr, EgressId, Name, Span, Target};
 use crate::config::table::Table;
 use crate::config::text::{Place, Placed};
@@ -25,10 +26,7 @@ pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Egress> {
     let problems = root.scope.problems;
     let mut egresses = Vec::new();
     for (name, table) in root.named("egress") {
-        if name.value == "system" {
-            let hint = "it is built in, and means the system's own route; choose another name";
-            problems.error(&name.place, "`system` is reserved", hint);
-        }
+        reserved(problems, &name, "system", "it is built in, and means the system's own route");
         egresses.push(egress(&name.value, table));
     }
     egresses

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::config::nearest;
 use crate::config::problem::Problems;
-use crate::config::text::Place;
+use crate::config::text::{Place, Placed};
 use crate::config::value::{quoted, short};
 
 /// All names of one kind.
@@ -61,5 +61,12 @@ pub(in crate::config) fn unique<'a>(
                 problems.error(at, message, hint);
             }
         }
+    }
+}
+
+/// Records the use of a name that means something else in metrics, logs or the gateway itself.
+pub(in crate::config) fn reserved(problems: &Problems, name: &Placed<String>, word: &str, meaning: &str) {
+    if name.value == word {
+        problems.error(&name.place, format!("`{word}` is reserved"), format!("{meaning}; choose another name"));
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use super::names::{Names, unique};
+use super::names::{Names, reserved, unique};
 use crate::base::{CategoryId, EgressId, GroupId, RuleId, Target, TubeId, Window};
 use crate::config::problem::Problems;
 use crate::config::table::{Table, Value};
@@ -90,6 +90,8 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
         Some(Placed { value: Label(name), place }) => (name, place),
         None => (String::new(), table.place.clone()),
     };
+    let named = Placed { value: name.clone(), place: name_at.clone() };
+    reserved(problems, &named, "default", "answers and metrics use it for what no rule decides");
     table.finish();
     RuleDraft {
         rule: Rule {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::egress::interface;
-use super::names::Names;
+use super::names::{Names, reserved};
 use crate::base::{Direction, EgressId, Rate, TubeId, Window};
 use crate::config::problem::Problems;
 use crate::config::table::Table;
@@ -109,6 +109,7 @@ pub(in crate::config) fn tubes(root: &mut Table<'_>) -> Vec<Draft> {
             );
             break;
         }
+        reserved(problems, &name, "none", "metrics use it for flows without a tube");
         drafts.push(tube(&name.value, table));
     }
     drafts

@@ -7,6 +7,7 @@ use crate::config::check::category::{Categories, Draft};
 use crate::config::check::policy::RuleDraft;
 use crate::config::check::tube;
 use crate::config::problem::Problems;
+use crate::config::text::Place;
 
 /// Warns of categories that give no tube and that no rule names. A protected one still shields its names from lists.
 pub(in crate::config) fn unused(problems: &Problems, categories: &Categories, rules: &[RuleDraft]) {
@@ -32,7 +33,18 @@ pub(in crate::config) fn empty_clinical(problems: &Problems, categories: &Catego
             let hint =
                 "list the names of your clinical systems: `domains = [\"wales.nhs.uk\"]`, `networks`, or `lists`";
             problems.warning(&draft.name, message, hint);
+        } else if category.protected || clear(category) {
+            empty_lists(problems, category, draft);
         }
+    }
+}
+
+/// A template that nobody filled in.
+fn empty_lists(problems: &Problems, category: &Category, draft: &Draft) {
+    for text in category.lists.iter().zip(&draft.lists).filter(|(list, _)| list.entries == 0).map(|(_, text)| text) {
+        let message = format!("a list of the clinical category `{}` has no entry", category.id);
+        let hint = "fill in the names of your clinical systems, one a line; until then their flows may ride elsewhere";
+        problems.warning(&Place::of_line(text, 1), message, hint);
     }
 }
 

@@ -53,6 +53,8 @@ pub(in crate::config) fn public_suffixes(problems: &Problems, categories: &Categ
                 (message, format!("name the organisations under it, or write `={name}` for that name only"))
             };
             match (draft.own.get(at), place(entry, &texts)) {
+                // Written by hand where the whole estate is meant to be.
+                (Some(_), _) if category.protected => {}
                 (Some(own), _) => {
                     let (message, hint) = say();
                     problems.warning(own, message, hint);

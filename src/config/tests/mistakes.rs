@@ -228,6 +228,11 @@ fn every_mistake_of_the_policy_is_found_at_its_place() {
         // rules
         ("[group.team]", "[[rule]]\naction = \"block\"\n[group.team]", "12:1 [[rule]] has no `name`"),
         ("[group.team]", "[[rule]]\nname = \"r\"\n[group.team]", "12:1 [[rule]] has no `action`"),
+        (
+            "[group.team]",
+            "[[rule]]\nname = \"default\"\naction = \"block\"\n[group.team]",
+            "13:8 `default` is reserved",
+        ),
         ("[group.team]", &rule("to = [\"socail\"]"), "15:7 there is no category \"socail\""),
         ("[group.team]", &rule("to = []"), "15:6 `to` is empty, so it is not said what matches"),
         ("[group.team]", &rule("from = [\"teem\"]"), "15:9 there is no group \"teem\""),
