@@ -99,15 +99,10 @@ fn way(way: &WayView) -> String {
     }
 }
 
-/// Two figures are enough to see how things are.
+/// Three figures are enough to see how things are.
 fn round(rate: Rate) -> String {
     let bits = rate.bits_per_second();
-    let step = match bits {
-        0..1_000 => 1,
-        1_000..1_000_000 => 10,
-        1_000_000..1_000_000_000 => 10_000,
-        _ => 10_000_000,
-    };
+    let step = 10u64.pow(bits.ilog10().saturating_sub(2));
     Rate::from_bits_per_second(bits / step * step).map_or("0".to_owned(), |rate| rate.to_string())
 }
 
