@@ -88,7 +88,7 @@ impl Portal {
         &self.socket
     }
 
-    /// Waits for the thread, which ends within [`GRACE`] of the token's cancellation. Blocks.
+    /// Waits for the thread, which ends within two seconds of the token's cancellation. Blocks.
     pub fn join(self) {
         if self.thread.join().is_err() {
             tracing::error!(side = "proxy", "the portal's thread panicked");
