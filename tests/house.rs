@@ -100,9 +100,33 @@ fn string_end(text: &[char], at: usize) -> usize {
     (i + 1).min(text.len())
 }
 
-/// The part of a file that is not its tests.
-fn without_tests(code: &str) -> &str {
-    code.find("#[cfg(test)]").map_or(code, |end| &code[..end])
+/// A file without the items that are only for its tests; lines stay where they were.
+fn without_tests(code: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("#[cfg(test)]") {
+        let (before, item) = rest.split_at(at);
+        let length = item_length(item);
+        kept.push_str(before);
+        kept.extend(item[..length].chars().filter(|c| *c == '\n'));
+        rest = &item[length..];
+    }
+    kept + rest
+}
+
+/// How long an item is: to its semicolon, or to the end of its braces.
+fn item_length(item: &str) -> usize {
+    let mut depth = 0;
+    for (at, c) in item.char_indices() {
+        match c {
+            ';' if depth == 0 => return at + 1,
+            '{' => depth += 1,
+            '}' if depth == 1 => return at + 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    item.len()
 }
 
 /// Whether a whole file is tests.
@@ -224,7 +248,7 @@ fn function_lengths(code: &str) -> Vec<(String, usize)> {
 fn check(path: &str, source: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let all = code(source);
-    let own = if is_tests(path) { "" } else { without_tests(&all) };
+    let own = if is_tests(path) { String::new() } else { without_tests(&all) };
     let module = path.split('/').next().unwrap_or_default().trim_end_matches(".rs");
     if !source.starts_with("//! ") {
         wrong.push("does not open with a `//!` line that says what it is for".to_owned());
@@ -236,13 +260,13 @@ fn check(path: &str, source: &str) -> Vec<String> {
     for part in path.trim_end_matches(".rs").split('/').filter(|part| NO_NAMES.contains(part)) {
         wrong.push(format!("is named {part}, which says nothing"));
     }
-    if path.ends_with("mod.rs") && module != "cli" && tokens(own).contains(&"fn") {
+    if path.ends_with("mod.rs") && module != "cli" && tokens(&own).contains(&"fn") {
         wrong.push("is a mod.rs with logic".to_owned());
     }
     if tokens(&all).contains(&"unsafe") {
         wrong.push("uses unsafe".to_owned());
     }
-    for (name, length) in function_lengths(own) {
+    for (name, length) in function_lengths(&own) {
         if length > LONGEST_FUNCTION {
             wrong.push(format!("has a function of {length} lines, {name}; split it at {LONGEST_FUNCTION}"));
         }
@@ -252,14 +276,14 @@ fn check(path: &str, source: &str) -> Vec<String> {
     }
     if module != "lib" {
         wrong.extend(
-            imports(path, own)
+            imports(path, &own)
                 .into_iter()
                 .filter(|other| !may_import(module, other))
                 .map(|other| format!("imports {other}, which {module} may not")),
         );
     }
     for (name, homes) in FENCES {
-        if !homes.contains(&module) && names_crate(own, name) {
+        if !homes.contains(&module) && names_crate(&own, name) {
             wrong.push(format!("names the crate {name}, which lives in {}", homes.join(", ")));
         }
     }

@@ -98,6 +98,9 @@ pub struct Question {
     /// `now`, or a local date and time such as `2026-11-24 12:30`
     #[arg(long, value_name = "WHEN", default_value = "now")]
     pub at: String,
+    /// Show each rule in turn, and the condition that did not hold
+    #[arg(long, conflicts_with = "json")]
+    pub trace: bool,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -28,7 +28,8 @@ pub fn run(asked: &Asked) -> u8 {
     };
     let plan = daemon::plan(&config, 0);
     let groups = plan.groups_of(asked.from, asked.user.as_deref());
-    let verdict = plan.judge(&Question { groups: &groups, target: &asked.target, hello: None, at });
+    let question = Question { groups: &groups, target: &asked.target, hello: None, at };
+    let verdict = plan.judge(&question);
     if asked.quiet {
         return if verdict.refusal.is_none() { 0 } else { NO };
     }
@@ -36,7 +37,8 @@ pub fn run(asked: &Asked) -> u8 {
         let answer = Answer::new(asked, &plan, &verdict, at);
         serde_json::to_string(&answer).unwrap_or_default()
     } else {
-        words(asked, &config, &plan, &verdict, at)
+        let trace = if asked.trace { traced(&plan, &question) } else { String::new() };
+        words(asked, &config, &plan, &verdict, at) + &trace
     };
     write::line(&text);
     0
@@ -139,6 +141,11 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Tim
     };
     row("target", format!("{}{who}", asked.target));
     row("at", plan.calendar.local(at).strftime("%a %d %b %Y %H:%M %Z").to_string());
+    if let Some(from) = asked.from
+        && plan.listeners_of(from).next().is_none()
+    {
+        row("listener", format!("none admits {from}, so it gets 403 whatever follows; see [[listener]] clients"));
+    }
     row(
         "category",
         match &verdict.matched {
@@ -146,6 +153,11 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Tim
             None => format!("{}: no category has it", verdict.category),
         },
     );
+    for other in plan.classify(&asked.target.host).as_slice() {
+        if other.category != verdict.category {
+            row("also in", format!("{}, by `{}` at {}", other.category, other.entry, other.source));
+        }
+    }
     row("rule", rule_words(config, verdict));
     row("action", action_words(verdict));
     row("tube", tube_words(plan, verdict, at));
@@ -192,6 +204,17 @@ fn tube_words(plan: &Plan, verdict: &Verdict, at: Timestamp) -> String {
         .into_iter()
         .filter_map(|direction| limit.of(direction).map(|rate| format!("{rate} {direction}")))
         .collect();
-    let limits = if limits.is_empty() { "no ceiling".to_owned() } else { format!("at most {}", limits.join(", ")) };
+    let limits =
+        if limits.is_empty() { "no ceiling of its own".to_owned() } else { format!("at most {}", limits.join(", ")) };
     format!("{}{within}, {limits}", verdict.tube)
+}
+
+/// Each rule, and why it did not match.
+fn traced(plan: &Plan, question: &Question<'_>) -> String {
+    let mut text = String::from("\n");
+    for step in plan.trace(question).steps {
+        let told = step.missed.map_or("matches".to_owned(), |condition| format!("`{condition}` does not hold"));
+        let _ = write!(text, "\n  {:<28} {:<24} {told}", step.rule.id.as_str(), step.rule.source.to_string());
+    }
+    text
 }

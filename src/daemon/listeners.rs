@@ -26,6 +26,7 @@ struct Open {
     /// The name under which new connections are counted; a reload may change it without closing the socket.
     id: watch::Sender<ListenerId>,
     local: SocketAddr,
+    socket: Arc<TcpListener>,
     close: CancellationToken,
 }
 
@@ -49,7 +50,7 @@ fn hint(error: &std::io::Error) -> &'static str {
 
 /// Sockets that are bound but do not accept yet: the second half of a reload cannot fail.
 #[derive(Debug)]
-pub struct Bound(Vec<(listen::Spec, TcpListener, SocketAddr)>);
+pub struct Bound(Vec<(listen::Spec, Arc<TcpListener>, SocketAddr)>);
 
 impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
@@ -66,9 +67,11 @@ impl Listeners {
         let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
         let bound = new.map(|spec| {
             let failed = |error| BindError { id: spec.id.clone(), address: spec.address, error };
-            let socket = listen::bind(spec.address).map_err(failed)?;
+            let leaving = open.iter().filter(|open| !specs.iter().any(|spec| same(&open.spec, spec)));
+            let overlaps = leaving.filter(|open| open.local.port() == spec.address.port()).map(|open| &*open.socket);
+            let socket = listen::bind_beside(spec.address, overlaps).map_err(failed)?;
             let local = socket.local_addr().map_err(failed)?;
-            Ok((spec.clone(), socket, local))
+            Ok((spec.clone(), Arc::new(socket), local))
         });
         bound.collect::<Result<_, _>>().map(Bound)
     }
@@ -91,8 +94,9 @@ impl Listeners {
             tracing::info!(listener = %spec.id, address = %local, "listening");
             let close = carrier.drain.child_token();
             let (id, named) = watch::channel(spec.id.clone());
-            carrier.tasks.spawn(accept(Arc::clone(carrier), socket, named, self.room(), close.clone()));
-            open.push(Open { spec, id, local, close });
+            let accepting = accept(Arc::clone(carrier), Arc::clone(&socket), named, self.room(), close.clone());
+            carrier.tasks.spawn(accepting);
+            open.push(Open { spec, id, local, socket, close });
         }
     }
 
@@ -133,15 +137,16 @@ impl Drop for Place {
 }
 
 impl Room {
-    fn take(&self) -> (Place, bool) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        (Place(Arc::clone(&self.connections)), before >= self.capacity)
+    /// A place, and how full that makes the process in percent.
+    fn take(&self) -> (Place, usize) {
+        let taken = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        (Place(Arc::clone(&self.connections)), taken.saturating_mul(100).div_ceil(self.capacity.max(1)))
     }
 }
 
 async fn accept(
     carrier: Arc<Carrier>,
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     listener: watch::Receiver<ListenerId>,
     room: Room,
     close: CancellationToken,
@@ -151,8 +156,8 @@ async fn accept(
             accepted = listen::accept(&socket) => accepted,
             () = close.cancelled() => return,
         };
-        let (place, full) = room.take();
-        let entrance = Entrance { listener: listener.borrow().clone(), client, full, cut: CancellationToken::new() };
+        let (place, filled) = room.take();
+        let entrance = Entrance { listener: listener.borrow().clone(), client, filled, cut: CancellationToken::new() };
         let served = flow::serve(Arc::clone(&carrier), stream, entrance);
         carrier.tasks.spawn(async move {
             served.await;

@@ -86,6 +86,9 @@ impl Daemon {
         self.state().config = config;
         self.describe();
         self.changed.notify_one();
+        if let Err(error) = self.write_addresses() {
+            tracing::warn!(%error, "addresses.json is out of date");
+        }
         Ok(Reloaded::Applied { generation, warnings: outcome.problems })
     }
 

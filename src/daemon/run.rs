@@ -130,8 +130,6 @@ impl Daemon {
         let first = builder.build(&config, 1);
         let carrier = Carrier::new(first, tubes, account);
         let listeners = Listeners::new(limits::connections());
-        let bound = listeners.bind(&config.listeners)?;
-        listeners.apply(&carrier, &config.listeners, bound);
         let daemon = Arc::new(Daemon {
             path: path.to_owned(),
             carrier,
@@ -150,9 +148,20 @@ impl Daemon {
         Ok(daemon)
     }
 
-    async fn serve(self: Arc<Self>, mut signals: Signals) -> Result<(), RunError> {
+    async fn serve(self: Arc<Self>, signals: Signals) -> Result<(), RunError> {
         let closing = CancellationToken::new();
+        // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(closing.clone())?;
+        let served = self.carry(signals).await;
+        closing.cancel();
+        portal.join();
+        served
+    }
+
+    async fn carry(self: &Arc<Self>, mut signals: Signals) -> Result<(), RunError> {
+        let specs = self.state().config.listeners.clone();
+        let bound = self.listeners.bind(&specs)?;
+        self.listeners.apply(&self.carrier, &specs, bound);
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
@@ -169,8 +178,6 @@ impl Daemon {
             () = drive => {}
         }
         self.remove_addresses();
-        closing.cancel();
-        portal.join();
         Ok(())
     }
 
@@ -229,7 +236,7 @@ impl Daemon {
     }
 
     /// Where everything is bound, for whoever started a gateway on port 0.
-    fn write_addresses(&self) -> Result<(), RunError> {
+    pub(super) fn write_addresses(&self) -> Result<(), RunError> {
         let listeners: serde_json::Map<String, serde_json::Value> = self
             .listeners
             .addresses()

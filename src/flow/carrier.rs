@@ -118,6 +118,7 @@ impl Carrier {
             action: verdict.action.as_str(),
             egress: verdict.egress.clone(),
         });
+        state.verdict = Some(verdict.clone());
         if let Some(reason) = verdict.refusal {
             return Err(End::Refused { reason, rule: verdict.rule });
         }
@@ -131,7 +132,6 @@ impl Carrier {
             None => Arc::new(self.tubes.admit(&verdict.tube, Sharer { client: *client, user: user.clone() })?),
         };
         state.pass = Some(Arc::clone(&pass));
-        state.verdict = Some(verdict.clone());
         Ok((verdict, pass))
     }
 

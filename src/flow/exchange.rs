@@ -25,6 +25,10 @@ use crate::tube::Pass;
 /// is answered within a minute or never.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a client may leave its own request unfinished without a byte of it. Waiting for its share of a tube does
+/// not count.
+pub const UPLOAD_IDLE: Duration = Duration::from_secs(60);
+
 /// Sends the request on and gives back the answer, whose body goes on after this returns.
 pub async fn run(
     carrier: &Arc<Carrier>,
@@ -102,26 +106,27 @@ fn paced(body: Incoming, direction: Direction, live: &Arc<Live>, pass: &Arc<Pass
         pass: Arc::clone(pass),
         tally: Arc::clone(live) as _,
         direction,
-        idle: tunnel::IDLE,
+        idle: match direction {
+            Direction::Down => tunnel::IDLE,
+            Direction::Up => UPLOAD_IDLE,
+        },
         dropped: Course::dropped(direction),
     };
     PacedBody::new(body, course).map_err(Into::into).boxed_unsync()
 }
 
-/// Waits for the answer, for as long as the request itself is still going up and a while after.
+/// Waits for the answer: for as long as the request itself is still going up, and then for as long as an origin may
+/// take.
 async fn send(live: &Live, sender: Sender, request: Request<AnswerBody>) -> Result<Response<Incoming>, End> {
-    let mut answer = std::pin::pin!(sender.send(request));
-    loop {
-        let left = ANSWER_TIMEOUT.saturating_sub(live.quiet_up());
-        if left.is_zero() {
-            return Err(End::AnswerTimeout(ANSWER_TIMEOUT));
+    let patience = async {
+        live.uploaded().await;
+        tokio::time::sleep(ANSWER_TIMEOUT).await;
+    };
+    tokio::select! {
+        answer = sender.send(request) => {
+            answer.map(|answer| answer.response).map_err(|error| broken(live, &error))
         }
-        tokio::select! {
-            answer = answer.as_mut() => {
-                return answer.map(|answer| answer.response).map_err(|error| broken(live, &error));
-            }
-            () = tokio::time::sleep(left) => {}
-        }
+        () = patience => Err(End::AnswerTimeout(ANSWER_TIMEOUT)),
     }
 }
 

@@ -1,11 +1,12 @@
 //! A question becomes a verdict. Pure: the live gateway, `explain` and policy tests call this very function.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Plan;
-use crate::base::{CategoryId, EgressId, GroupId, Host, Name, Reason, RuleId, Source, Target, TubeId};
+use crate::base::{CategoryId, Direction, EgressId, GroupId, Host, Name, Rate, Reason, RuleId, Source, Target, TubeId};
 use crate::category::Matches;
 use crate::policy::{self, Action, Rule};
 
@@ -80,7 +81,19 @@ impl Plan {
             Some(Hello::Unreadable) => self.judge_matches(&self.catalog.other(), question),
             _ => return asked,
         };
-        if self.favour(&said) < self.favour(&asked) { said } else { asked }
+        if self.favour(&said, question.at) < self.favour(&asked, question.at) { said } else { asked }
+    }
+
+    /// The categories a host is in, the most specific first.
+    pub fn classify(&self, host: &Host) -> Matches {
+        self.catalog.classify(host)
+    }
+
+    /// Each rule in turn, and the condition that did not hold.
+    pub fn trace(&self, question: &Question<'_>) -> policy::Trace {
+        let matches = self.classify(&question.target.host);
+        let asked = policy::Question { categories: matches.categories(), groups: question.groups, at: question.at };
+        self.policy.trace(&asked, &self.calendar)
     }
 
     fn judge_host(&self, host: &Host, question: &Question<'_>) -> Verdict {
@@ -117,9 +130,13 @@ impl Plan {
         }
     }
 
-    /// More is better for the flow: allowed before blocked, then the tube that is served first.
-    fn favour(&self, verdict: &Verdict) -> (bool, i32) {
-        let priority = self.tubes.tube(&verdict.tube).map_or(i32::from(u8::MAX), |tube| i32::from(tube.priority));
-        (verdict.refusal.is_none(), -priority)
+    /// More is better for the flow: allowed before blocked, then the tube that is served first, then the one that lies
+    /// in fewer others, then the one that may use more.
+    fn favour(&self, verdict: &Verdict, at: Timestamp) -> (bool, Reverse<u8>, Reverse<usize>, [u64; 2]) {
+        let around = self.around(&verdict.tube).count();
+        let priority = self.tubes.tube(&verdict.tube).map_or(u8::MAX, |tube| tube.priority);
+        let limit = self.limit_at(&verdict.tube, at);
+        let most = |direction| limit.of(direction).map_or(u64::MAX, Rate::bits_per_second);
+        (verdict.refusal.is_none(), Reverse(priority), Reverse(around), Direction::BOTH.map(most))
     }
 }

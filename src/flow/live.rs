@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::end::End;
 use super::judge::{Hello, Verdict};
 use crate::account::Open;
-use crate::base::{Direction, Fault, ListenerId, Moment, Reason, Side, Target, clock};
+use crate::base::{Direction, Fault, ListenerId, Reason, Side, Target};
 use crate::relay::Tally;
 use crate::tube::Pass;
 
@@ -43,10 +43,10 @@ pub struct Live {
     /// break the connection, so that nobody takes the part for the whole, even where the client reads nothing.
     cut: CancellationToken,
     answering: AtomicBool,
+    /// The request has gone up whole.
+    uploaded: CancellationToken,
+    /// Why it did not.
     upload: OnceLock<Fault>,
-    began: Moment,
-    /// Milliseconds after `began` at which bytes last went up.
-    last_up: AtomicU64,
     registry: Weak<Registry>,
     number: u64,
 }
@@ -83,9 +83,8 @@ impl Registry {
             stopped: OnceLock::new(),
             cut,
             answering: AtomicBool::new(false),
+            uploaded: CancellationToken::new(),
             upload: OnceLock::new(),
-            began: clock::now(),
-            last_up: AtomicU64::new(0),
             registry: Arc::downgrade(self),
             number,
         });
@@ -155,29 +154,23 @@ impl Live {
         self.upload.get().copied()
     }
 
-    /// How long ago bytes last went up.
-    pub fn quiet_up(&self) -> Duration {
-        clock::now()
-            .duration_since(self.began)
-            .saturating_sub(Duration::from_millis(self.last_up.load(Ordering::Relaxed)))
+    /// Waits until the request has gone up whole.
+    pub async fn uploaded(&self) {
+        self.uploaded.cancelled().await;
     }
 }
 
 impl Tally for Live {
     fn moved(&self, direction: Direction, bytes: u64, waited: Duration) {
-        match direction {
-            Direction::Down => self.open.first_byte(),
-            Direction::Up => {
-                let since = clock::now().duration_since(self.began).as_millis();
-                self.last_up.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
+        if direction == Direction::Down {
+            self.open.first_byte();
         }
         self.open.moved(direction, bytes, waited);
     }
 
     fn ended(&self, direction: Direction, result: Result<(), Fault>) {
         match (direction, result) {
-            (Direction::Up, Ok(())) => {}
+            (Direction::Up, Ok(())) => self.uploaded.cancel(),
             (Direction::Up, Err(fault)) => {
                 let _ = self.upload.set(fault);
             }

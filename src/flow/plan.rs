@@ -89,16 +89,34 @@ impl Plan {
             .is_none_or(|spec| spec.clients.iter().any(|net| net.contains(client)))
     }
 
+    /// The listeners that a client may use.
+    pub fn listeners_of(&self, client: IpAddr) -> impl Iterator<Item = &ListenerId> {
+        let admits = move |spec: &&listen::Spec| spec.clients.iter().any(|net| net.contains(client));
+        self.listeners.iter().filter(admits).map(|spec| &spec.id)
+    }
+
+    /// A tube and those around it, from the inside out.
+    pub(super) fn around(&self, tube: &TubeId) -> impl Iterator<Item = &tube::Tube> {
+        let outer = |tube: &&tube::Tube| tube.within.as_ref().and_then(|around| self.tubes.tube(around));
+        std::iter::successors(self.tubes.tube(tube), outer)
+    }
+
     /// How a tube's flows leave: its own egress, or that of the nearest tube around it, or the system's route.
     pub fn egress_of(&self, tube: &TubeId) -> EgressId {
-        let mut next = self.tubes.tube(tube);
-        while let Some(tube) = next {
-            if let Some(egress) = &tube.egress {
-                return egress.clone();
-            }
-            next = tube.within.as_ref().and_then(|around| self.tubes.tube(around));
+        let named = self.around(tube).find_map(|tube| tube.egress.clone());
+        named.unwrap_or_else(|| EgressId::from(egress::egresses::SYSTEM))
+    }
+
+    /// How full the process may be, in percent of the connections it has room for, for a flow of this tube still to be
+    /// taken. The last places are clinical's; the rest are given up lowest tube first.
+    pub fn room_of(&self, tube: &TubeId) -> u8 {
+        let priority = self.tubes.tube(tube).map_or(u8::MAX, |tube| tube.priority);
+        let better = self.tubes.tubes.iter().filter(|tube| tube.priority < priority && tube.priority > 0);
+        let better = better.map(|tube| tube.priority).collect::<std::collections::BTreeSet<_>>().len();
+        match priority {
+            0 => 100,
+            _ => 90u8.saturating_sub(10u8.saturating_mul(u8::try_from(better).unwrap_or(u8::MAX))).max(50),
         }
-        EgressId::from(egress::egresses::SYSTEM)
     }
 
     /// The groups of a client; one that is not named is in none.
@@ -111,14 +129,9 @@ impl Plan {
     /// The most a tube may use at a moment: the least ceiling of it and of the tubes around it.
     pub fn limit_at(&self, tube: &TubeId, at: Timestamp) -> tube::Limit {
         let least = |one: Option<Rate>, other: Option<Rate>| [one, other].into_iter().flatten().min();
-        let mut limit = tube::Limit::default();
-        let mut next = self.tubes.tube(tube);
-        while let Some(tube) = next {
-            let own = tube.ceiling_at(at, &self.calendar);
-            limit = tube::Limit { down: least(limit.down, own.down), up: least(limit.up, own.up) };
-            next = tube.within.as_ref().and_then(|around| self.tubes.tube(around));
-        }
-        limit
+        self.around(tube).map(|tube| tube.ceiling_at(at, &self.calendar)).fold(tube::Limit::default(), |limit, own| {
+            tube::Limit { down: least(limit.down, own.down), up: least(limit.up, own.up) }
+        })
     }
 
     /// The next moment after `after` at which a flow may be judged otherwise, or a tube have another ceiling.

@@ -14,7 +14,7 @@ use jiff::Zoned;
 use serde_json::json;
 
 use crate::account::FlowId;
-use crate::base::{Fault, Reason, RuleId, Target};
+use crate::base::{Fault, Reason, RuleId, Side, Target};
 use crate::policy::Text;
 
 /// Why a flow is not carried, and what the answer may tell of it.
@@ -98,7 +98,7 @@ impl<'a> Asked<'a> {
 impl Refusal<'_> {
     /// The answer.
     pub fn answer(&self, asked: &Asked<'_>) -> Response<Full<Bytes>> {
-        let (status, _) = status_of(self.fault.reason);
+        let (status, _) = status_of(self.fault);
         let (kind, body) = if asked.method == Some(&Method::CONNECT) {
             // Browsers show no body of a refused CONNECT; this is for who reads curl's output or a packet trace.
             ("text/plain; charset=utf-8", self.line())
@@ -132,7 +132,7 @@ impl Refusal<'_> {
 
     /// The status of the answer, for the record.
     pub fn status(&self) -> StatusCode {
-        status_of(self.fault.reason).0
+        status_of(self.fault).0
     }
 
     /// The rule's name; `default` where the policy's default blocked; nothing where no rule had a say.
@@ -167,7 +167,7 @@ impl Refusal<'_> {
     }
 
     fn proxy_status(&self) -> String {
-        let (_, error) = status_of(self.fault.reason);
+        let (_, error) = status_of(self.fault);
         let details = match self.rule_name() {
             Some(rule) => format!("rule={rule}"),
             None => self.fault.reason.to_string(),
@@ -210,8 +210,8 @@ impl Refusal<'_> {
 }
 
 /// The status, and the error type of RFC 9209 section 2.3.
-fn status_of(reason: Reason) -> (StatusCode, &'static str) {
-    match reason {
+fn status_of(fault: Fault) -> (StatusCode, &'static str) {
+    match fault.reason {
         Reason::BadRequest => (StatusCode::BAD_REQUEST, "http_request_error"),
         Reason::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error"),
         Reason::SlowHead => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
@@ -230,6 +230,7 @@ fn status_of(reason: Reason) -> (StatusCode, &'static str) {
         Reason::Reset => (StatusCode::BAD_GATEWAY, "connection_terminated"),
         Reason::ConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, "connection_timeout"),
         Reason::AnswerTimeout => (StatusCode::GATEWAY_TIMEOUT, "http_response_timeout"),
+        Reason::Idle if fault.side == Side::Client => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         Reason::Idle => (StatusCode::GATEWAY_TIMEOUT, "connection_read_timeout"),
         Reason::TubeFull | Reason::ProcessFull => (StatusCode::SERVICE_UNAVAILABLE, "connection_limit_reached"),
         Reason::Drained => (StatusCode::SERVICE_UNAVAILABLE, "proxy_internal_error"),

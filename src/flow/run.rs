@@ -36,8 +36,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
-    /// Whether the process has no room for more; each request is told so.
-    pub full: bool,
+    /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
+    pub filled: usize,
     /// Breaks the connection: an answer under way was ended.
     pub cut: CancellationToken,
 }
@@ -97,15 +97,15 @@ async fn carry(
     asked: Result<Ask, AskError>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
-    if entrance.full {
-        return Err(End::ProcessFull);
-    }
     if !carrier.admits(&entrance.listener, entrance.client.ip()) {
         return Err(End::ClientNotAllowed);
     }
     let ask = asked?;
     let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), entrance.cut.clone());
     let (verdict, pass) = carrier.settle(&live)?;
+    if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
+        return Err(End::ProcessFull);
+    }
     tokio::select! {
         carried = async { match ask {
             Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,

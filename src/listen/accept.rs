@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// nobody notices. Without it the loop would spin, as the connection stays in the backlog.
 const BACK_OFF: Duration = Duration::from_millis(20);
 
-/// The next connection and who it is from. An IPv4 client of an IPv6 socket has its IPv4 address.
+/// The next connection and who it is from.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

@@ -57,10 +57,14 @@ impl Phase {
 }
 
 /// The answer to a head that does not come whole. It is plain, for no browser ever sees it.
-const SLOW_ANSWER: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    proxy-status: clearway; error=http_request_error; details=\"slow-head\"\r\n\
-    connection: close\r\ncontent-type: text/plain\r\ncontent-length: 53\r\n\r\n\
-    the request head did not come whole within 10 seconds";
+fn slow_answer() -> String {
+    let body = format!("the request head did not come whole within {} s\n", HEAD_TIMEOUT.as_secs());
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\nproxy-status: clearway; error=http_request_error; details=\"slow-head\"\r\n\
+         connection: close\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
 
 /// The stream. Reading fails with `TimedOut` when a limit passes; where that limit is the head's, an answer is written
 /// first, as hyper would close without a word.
@@ -112,7 +116,7 @@ impl Door {
         if phase == HEAD {
             self.phase.0.store(SLOW, Ordering::Relaxed);
             // What does not fit into the socket's buffer now never will: the client reads nothing.
-            let _ = self.stream.inner().try_write(SLOW_ANSWER);
+            let _ = self.stream.inner().try_write(slow_answer().as_bytes());
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

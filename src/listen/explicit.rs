@@ -148,7 +148,8 @@ where
     let phase = Arc::new(Phase::default());
     let door = Door::new(stream, Arc::clone(&phase));
     let connection = hyper::server::conn::http1::Builder::new()
-        .max_buf_size(HEAD_LIMIT)
+        .max_header_size(HEAD_LIMIT)
+        .max_buf_size(2 * HEAD_LIMIT)
         .max_headers(HEADERS_LIMIT)
         .header_read_timeout(None)
         .serve_connection(

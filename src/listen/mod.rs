@@ -10,5 +10,5 @@ pub mod spec;
 pub use accept::accept;
 pub use door::Door;
 pub use explicit::{Ask, AskError, Scheme, ask};
-pub use socket::bind;
+pub use socket::{bind, bind_beside};
 pub use spec::{Mode, Spec};

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted: a bell rings for everyone at once. The kernel lowers it to
@@ -15,6 +15,18 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// What bind(2) or listen(2) said.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_beside(address, [])
+}
+
+/// The same, beside sockets of this process that are about to close: a listener may move from one address of the
+/// machine to all of them, or back, without a moment in which nobody listens.
+///
+/// # Errors
+/// What bind(2) or listen(2) said.
+pub fn bind_beside<'a>(
+    address: SocketAddr,
+    leaving: impl IntoIterator<Item = &'a TcpListener>,
+) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Without it a restart fails while old connections linger in TIME_WAIT; on Linux it does not let two listen.
     socket.set_reuse_address(true)?;
@@ -23,7 +35,37 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    let leaving: Vec<SockRef<'a>> = leaving.into_iter().map(SockRef::from).collect();
+    // For this bind alone: left set, it would let another program of the same user take part of our connections.
+    share(&socket, &leaving, true)?;
+    let bound = socket.bind(&address.into()).and_then(|()| socket.listen(BACKLOG));
+    share(&socket, &leaving, false)?;
+    bound?;
     TcpListener::from_std(socket.into())
+}
+
+fn share(socket: &Socket, leaving: &[SockRef<'_>], shared: bool) -> io::Result<()> {
+    if leaving.is_empty() {
+        return Ok(());
+    }
+    socket.set_reuse_port(shared)?;
+    leaving.iter().try_for_each(|socket| socket.set_reuse_port(shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_moves_from_one_address_to_all_without_letting_anybody_else_in() {
+        let old = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let wide = SocketAddr::from(([0, 0, 0, 0], old.local_addr().unwrap().port()));
+        assert_eq!(bind(wide).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let new = bind_beside(wide, [&old]).unwrap();
+        assert_eq!(bind(wide).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(old);
+        let dialled = tokio::net::TcpStream::connect(("127.0.0.1", wide.port())).await.unwrap();
+        let (_, peer) = new.accept().await.unwrap();
+        assert_eq!(peer, dialled.local_addr().unwrap());
+    }
 }

@@ -53,7 +53,8 @@ impl<E> BodyError<E> {
     /// How it ends the flow, for a body that goes this way.
     pub fn fault(&self, direction: Direction) -> Fault {
         match (self, direction) {
-            (BodyError::Idle, _) => Fault::new(Side::Policy, Reason::Idle),
+            (BodyError::Idle, Direction::Down) => Fault::new(Side::Origin, Reason::Idle),
+            (BodyError::Idle, Direction::Up) => Fault::new(Side::Client, Reason::Idle),
             (BodyError::Source(_), Direction::Down) => Fault::new(Side::Origin, Reason::Reset),
             (BodyError::Source(_), Direction::Up) => Fault::new(Side::Client, Reason::Reset),
         }
@@ -143,7 +144,8 @@ where
                     }
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                break;
+                // Waiting for its share is not the source's silence.
+                return Poll::Pending;
             }
             match Pin::new(&mut this.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {

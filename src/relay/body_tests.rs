@@ -148,7 +148,7 @@ async fn a_body_that_does_not_come_to_its_end_says_whose_doing_it_was() {
 async fn a_silence_breaks_it_off() {
     let world = World::new();
     let silent = || StreamBody::new(futures_util::stream::iter(vec![data(10)]).chain(futures_util::stream::pending()));
-    let idle = Fault::new(Side::Policy, Reason::Idle);
+    let idle = Fault::new(Side::Origin, Reason::Idle);
     let course = Course { idle: Duration::from_millis(30), ..world.course(Direction::Down) };
     let mut body = PacedBody::new(silent(), course);
     assert!(frame(&mut body).await.unwrap().is_ok());
