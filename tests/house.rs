@@ -100,7 +100,7 @@ fn string_end(text: &[char], at: usize) -> usize {
     (i + 1).min(text.len())
 }
 
-/// A file without the items that are only for its tests; lines stay where they were.
+/// A file without the items that are only for its tests.
 fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     let mut rest = code;
@@ -108,7 +108,6 @@ fn without_tests(code: &str) -> String {
         let (before, item) = rest.split_at(at);
         let length = item_length(item);
         kept.push_str(before);
-        kept.extend(item[..length].chars().filter(|c| *c == '\n'));
         rest = &item[length..];
     }
     kept + rest

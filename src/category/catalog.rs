@@ -72,11 +72,6 @@ impl Catalog {
         Matches::new(found, self.other.clone())
     }
 
-    /// The answer for what cannot be told: it is in no category, whatever its name may be.
-    pub fn other(&self) -> Matches {
-        Matches::new(Vec::new(), self.other.clone())
-    }
-
     /// The most specific entry that holds everything a pattern does; a name on an exact entry's name counts.
     pub(super) fn over(&self, pattern: &Pattern) -> Option<Match> {
         match pattern {

@@ -26,20 +26,23 @@ pub fn plan(config: &Config, generation: u64) -> Plan {
 /// Builds plans with their ways out. A resolver outlives a reload that does not concern it, and keeps what it knows.
 pub struct Builder {
     origins: Origins,
+    /// Owns the connections to origins. They are no flows: a drain does not wait for idle ones.
+    tasks: TaskTracker,
     resolver: Mutex<Option<(egress::Dns, Arc<Resolver>)>>,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Builder {
-    /// Reads the system's roots of trust.
-    pub fn new() -> Self {
-        // Idle connections to origins are tasks too, but not flows: a drain does not wait for them.
-        Builder { origins: Origins::new(TaskTracker::new()), resolver: Mutex::new(None) }
+    /// Reads the system's roots of trust. At most `most_idle` connections to origins are kept between requests.
+    pub fn new(most_idle: usize) -> Self {
+        let tasks = TaskTracker::new();
+        Builder { origins: Origins::new(tasks.clone(), most_idle), tasks, resolver: Mutex::new(None) }
+    }
+
+    /// Closes idle connections to origins and waits for those of flows that have been ended.
+    pub async fn close(&self) {
+        self.origins.close();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// A whole new plan.

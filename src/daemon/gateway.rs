@@ -97,7 +97,7 @@ impl Gateway for Seen {
     fn reload(&self) -> BoxFuture<ReloadOutcome> {
         let daemon = Arc::clone(&self.0);
         // On the data plane's threads, which have the time: this one is for whoever looks on.
-        let reloading = self.0.carrier.tasks.spawn_on(async move { daemon.reload().await }, &self.0.runtime);
+        let reloading = self.0.chores.spawn_on(async move { daemon.reload().await }, &self.0.runtime);
         let generation = Arc::clone(&self.0);
         Box::pin(async move {
             let reloaded = reloading.await.unwrap_or(Reloaded::Refused(Refused::BrokeOff));

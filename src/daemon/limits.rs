@@ -1,21 +1,48 @@
-//! What the process may hold: descriptors, and how many connections they are enough for.
+//! What the process may hold: descriptors, and how they are shared out.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are not flows: listeners, the admin's connections, logs, name servers, lists being read.
-const RESERVE: u64 = 512;
+/// How the descriptors that the process may open are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Client connections, each with its way out.
+    pub connections: usize,
+    /// Connections to origins that wait for their next request.
+    pub idle: usize,
+}
 
-/// A connection and its way out.
-const PER_CONNECTION: u64 = 2;
+/// The most that is held back for what is no flow: listeners, the admin's connections, logs, name servers, lists being
+/// read, and idle connections to origins.
+const RESERVE: u64 = 1024;
 
-/// Raises the limit on open descriptors as far as it goes without privilege, and returns how many connections fit.
-pub fn connections() -> usize {
+/// Raises the limit on open descriptors as far as it goes without privilege.
+pub fn raise() -> Descriptors {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+
+/// A quarter is held back, half of that for idle connections; the rest is two for each client.
+fn share(descriptors: u64) -> Descriptors {
     let reserve = RESERVE.min(descriptors / 4);
-    usize::try_from((descriptors - reserve) / PER_CONNECTION).unwrap_or(usize::MAX)
+    let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    Descriptors { connections: whole((descriptors - reserve) / 2), idle: whole(reserve / 2) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_never_add_up_to_more_than_there_is() {
+        for descriptors in [64, 200, 1024, 20_000, 1_048_576] {
+            let Descriptors { connections, idle } = share(descriptors);
+            let left = descriptors.checked_sub((connections * 2 + idle) as u64);
+            assert!(left >= Some((descriptors / 8).min(RESERVE / 2)), "{descriptors}");
+            assert!(connections > 0 && idle > 0);
+        }
+    }
 }

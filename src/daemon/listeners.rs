@@ -100,6 +100,13 @@ impl Listeners {
         }
     }
 
+    /// Closes all of them. Connections that were accepted go on.
+    pub fn close(&self) {
+        for open in self.open().drain(..) {
+            open.close.cancel();
+        }
+    }
+
     /// The names and the addresses they are bound to.
     pub fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
         self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()

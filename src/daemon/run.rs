@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::build::Builder;
 use super::gateway::Seen;
@@ -57,6 +58,8 @@ pub struct Daemon {
     pub(super) started: (Moment, Timestamp),
     /// Where the data plane's tasks run.
     pub(super) runtime: tokio::runtime::Handle,
+    /// Owns what is no flow; a drain does not wait for it.
+    pub(super) chores: TaskTracker,
     /// Wakes the keeper of edges.
     pub(super) changed: Arc<Notify>,
     /// Cancelled when a drain was asked for.
@@ -126,10 +129,11 @@ impl Daemon {
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
-        let builder = Builder::new();
+        let descriptors = limits::raise();
+        let builder = Builder::new(descriptors.idle);
         let first = builder.build(&config, 1);
         let carrier = Carrier::new(first, tubes, account);
-        let listeners = Listeners::new(limits::connections());
+        let listeners = Listeners::new(descriptors.connections);
         let daemon = Arc::new(Daemon {
             path: path.to_owned(),
             carrier,
@@ -140,6 +144,7 @@ impl Daemon {
             generation: AtomicU64::new(1),
             started: (clock::now(), clock::wall()),
             runtime: tokio::runtime::Handle::current(),
+            chores: TaskTracker::new(),
             changed: Arc::default(),
             draining: CancellationToken::new(),
             reloading: tokio::sync::Mutex::default(),
@@ -197,7 +202,9 @@ impl Daemon {
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
-                    self.reload().await;
+                    // Not here: a list on a disk that hangs must not make the process deaf to the other signals.
+                    let daemon = Arc::clone(self);
+                    self.chores.spawn(async move { daemon.reload().await });
                 }
                 _ = signals.drain.recv() => return true,
                 () = self.draining.cancelled() => return true,
@@ -213,6 +220,7 @@ impl Daemon {
         self.draining.cancel();
         let open = self.carrier.live.count();
         tracing::info!(flows = open, patience_s = patience.as_secs(), "draining: no new flows");
+        self.listeners.close();
         self.carrier.drain.cancel();
         self.carrier.tasks.close();
         tokio::select! {
@@ -230,7 +238,13 @@ impl Daemon {
         self.carrier.account.stopping();
         self.carrier.stop_all(Reason::Drained);
         self.carrier.tasks.close();
-        let _ = tokio::time::timeout(LAST_RECORDS, self.carrier.tasks.wait()).await;
+        let last = async {
+            self.carrier.tasks.wait().await;
+            self.builder.close().await;
+        };
+        if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {
+            tracing::warn!(flows = self.carrier.live.count(), "flows did not end in time; their records are lost");
+        }
         self.carrier.account.close(LAST_RECORDS);
         tracing::info!("stopped");
     }

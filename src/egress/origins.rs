@@ -18,6 +18,7 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
@@ -73,6 +74,8 @@ enum Key {
 struct Warm {
     connection: SendRequest<Body>,
     peer: SocketAddr,
+    /// When this is cancelled the connection is closed, whatever is under way on it: who asked has gone.
+    user: watch::Sender<CancellationToken>,
     /// How it was made: after a reload the egress of this name may be another one.
     egress: Arc<Egress>,
 }
@@ -160,26 +163,30 @@ const MAX_BUFFER: usize = 64 * 1024;
 
 impl Origins {
     /// Origins whose certificates the system's roots vouch for (`SSL_CERT_FILE` names others); they are read here, once.
-    /// Connections belong to `tracker`.
-    pub fn new(tracker: TaskTracker) -> Self {
+    /// Connections belong to `tracker`; at most `most_idle` wait for their next request.
+    pub fn new(tracker: TaskTracker, most_idle: usize) -> Self {
         let tls = verifier().and_then(|config| config.with_native_roots().map_err(|error| error.to_string()));
         if let Err(error) = &tls {
             tracing::warn!(error, "no origin of an absolute-form request with an https URL can be trusted");
         }
-        Self::with_tls(tracker, tls.map(|config| config.with_no_client_auth()))
+        Self::with_tls(tracker, most_idle, tls.map(|config| config.with_no_client_auth()))
     }
 
     /// Origins whose certificates these roots vouch for.
-    pub fn with_roots(tracker: TaskTracker, roots: RootCertStore) -> Self {
-        Self::with_tls(tracker, verifier().map(|config| config.with_root_certificates(roots).with_no_client_auth()))
+    pub fn with_roots(tracker: TaskTracker, most_idle: usize, roots: RootCertStore) -> Self {
+        Self::with_tls(
+            tracker,
+            most_idle,
+            verifier().map(|config| config.with_root_certificates(roots).with_no_client_auth()),
+        )
     }
 
-    fn with_tls(tracker: TaskTracker, tls: Result<ClientConfig, String>) -> Self {
+    fn with_tls(tracker: TaskTracker, most_idle: usize, tls: Result<ClientConfig, String>) -> Self {
         let tls = tls.map(|mut config| {
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             Arc::new(config)
         });
-        let kept = Mutex::new(Kept { pool: Pool::new(), sweeping: false });
+        let kept = Mutex::new(Kept { pool: Pool::new(most_idle), sweeping: false });
         Origins { inner: Arc::new(Inner { kept, tls, tracker, closing: CancellationToken::new() }) }
     }
 
@@ -219,13 +226,9 @@ impl Origins {
         let (stream, peer, made) = route.connect(&self.inner.tls).await?;
         let handshake = http1::Builder::new().max_buf_size(MAX_BUFFER).handshake(stream);
         let (connection, driver) = handshake.await?;
-        self.inner.tracker.spawn(async move {
-            if let Err(error) = driver.with_upgrades().await {
-                // Whoever waits for an answer learns it too; an idle connection that breaks concerns nobody.
-                tracing::debug!(%error, "a connection to an origin broke");
-            }
-        });
-        let warm = Warm { connection, peer, egress: route.egress.clone() };
+        let (user, used) = watch::channel(CancellationToken::new());
+        self.inner.tracker.spawn(drive(driver.with_upgrades(), used));
+        let warm = Warm { connection, peer, user, egress: route.egress.clone() };
         Ok(Sender { origins: self.clone(), route, warm, made: Some(made) })
     }
 
@@ -246,6 +249,7 @@ impl Origins {
                 if origins.inner.closing.is_cancelled() {
                     return;
                 }
+                warm.user.send_replace(CancellationToken::new());
                 kept.pool.put(key, warm, clock::now());
                 std::mem::replace(&mut kept.sweeping, true)
             };
@@ -290,6 +294,11 @@ impl Sender {
         Some(value)
     }
 
+    /// Whether a parent is in between.
+    pub fn through_parent(&self) -> bool {
+        self.route.egress.parent.is_some()
+    }
+
     /// Whether the connection was there already.
     pub fn reused(&self) -> bool {
         self.made.is_none()
@@ -307,27 +316,29 @@ impl Sender {
 
     /// Sends a request, its URI in the form that [`Sender::absolute_form`] asks for, and waits for the head of the
     /// answer. A connection used again may have been closed just now; a request that can be repeated is then sent once
-    /// more, over a fresh one. Dropping the future closes the connection.
+    /// more, over a fresh one. When `user` is cancelled before the answer was read, the connection is closed: dropping
+    /// the future alone would leave a request whose body the origin does not take.
     ///
     /// # Errors
     /// When the connection breaks, the answer is not HTTP, or the request's body fails.
-    pub async fn send(self, request: Request<Body>) -> Result<Answer, SendError> {
+    pub async fn send(self, request: Request<Body>, user: CancellationToken) -> Result<Answer, SendError> {
         let copy = if self.reused() { copy_of(&request) } else { None };
         let (origins, route) = (self.origins.clone(), self.route.clone());
         let side = if self.absolute_form() { Side::Parent } else { Side::Origin };
         let reused = self.reused();
-        let (unsent, error) = match self.exchange(request).await {
+        let (unsent, error) = match self.exchange(request, user.clone()).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => *failed,
         };
         let repeat = may_repeat(reused, unsent.is_some(), copy.is_some(), is_closed(&error));
         let Some(request) = unsent.or(copy).filter(|_| repeat) else { return Err(SendError::Http { side, error }) };
         let fresh = origins.fresh(route).await?;
-        fresh.exchange(request).await.map_err(|failed| SendError::Http { side, error: failed.1 })
+        fresh.exchange(request, user).await.map_err(|failed| SendError::Http { side, error: failed.1 })
     }
 
     /// One request, one answer. A request that never left comes back with the error.
-    async fn exchange(mut self, request: Request<Body>) -> Result<Answer, Box<(Option<Request<Body>>, hyper::Error)>> {
+    async fn exchange(mut self, request: Request<Body>, user: CancellationToken) -> Result<Answer, Unanswered> {
+        self.warm.user.send_replace(user);
         match self.warm.connection.try_send_request(request).await {
             Ok(response) => {
                 let (peer, made) = (self.warm.peer, self.made);
@@ -338,6 +349,32 @@ impl Sender {
                 let unsent = failed.take_message();
                 Err(Box::new((unsent, failed.into_error())))
             }
+        }
+    }
+}
+
+/// A request that has no answer: itself, where it never left, and why.
+type Unanswered = Box<(Option<Request<Body>>, hyper::Error)>;
+
+/// Drives a connection until it ends, or until whoever uses it now has gone.
+async fn drive<F>(connection: F, mut used: watch::Receiver<CancellationToken>)
+where
+    F: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = std::pin::pin!(connection);
+    let mut handed_on = true;
+    loop {
+        let user = used.borrow_and_update().clone();
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    // Whoever waits for an answer learns it too; an idle connection that breaks concerns nobody.
+                    tracing::debug!(%error, "a connection to an origin broke");
+                }
+                return;
+            }
+            () = user.cancelled() => return,
+            changed = used.changed(), if handed_on => handed_on = changed.is_ok(),
         }
     }
 }
@@ -475,7 +512,7 @@ mod tests {
     const LAST: Act = Act::Answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
 
     fn origins() -> Origins {
-        Origins::with_roots(TaskTracker::new(), RootCertStore::empty())
+        Origins::with_roots(TaskTracker::new(), 64, RootCertStore::empty())
     }
 
     fn request(method: &str, uri: &str, body: &'static str) -> Request<Body> {
@@ -495,7 +532,7 @@ mod tests {
     async fn fetch(origins: &Origins, ways: &Egresses, id: &str, target: &Target) -> (bool, String) {
         let sender = origins.sender(ways, &id.into(), Scheme::Http, target).await.unwrap();
         let reused = sender.reused();
-        (reused, body_of(sender.send(request("GET", "/", "")).await.unwrap()).await)
+        (reused, body_of(sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap()).await)
     }
 
     async fn kept(origins: &Origins, count: usize) {
@@ -565,7 +602,7 @@ mod tests {
             kept(&origins, 1).await;
             let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target).await.unwrap();
             assert!(sender.reused());
-            let answer = sender.send(request(method, "/", body)).await;
+            let answer = sender.send(request(method, "/", body), CancellationToken::new()).await;
             assert_eq!(answer.as_ref().map(|_| ()).map_err(SendError::fault), outcome, "{method} {body}");
             assert_eq!(server.peers().len(), if outcome.is_ok() { 2 } else { 1 }, "{method} {body}");
         }
@@ -598,7 +635,7 @@ mod tests {
                 let ways = egresses(&[with_parent("out", server.address)], &[]);
                 let target = target(&format!("origin.example:{}", server.address.port()));
                 let sender = origins().sender(&ways, &id.into(), Scheme::Http, &target).await.unwrap();
-                let error = sender.send(request("GET", "/", "")).await.unwrap_err();
+                let error = sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap_err();
                 assert_eq!(error.fault(), Fault::new(side, reason), "{error}");
             }
         }
@@ -614,7 +651,7 @@ mod tests {
             assert_eq!((sender.absolute_form(), sender.reused(), sender.peer()), (true, reused, parent.address));
             let mut request = request("GET", &format!("http://{host}/"), "");
             request.headers_mut().insert(PROXY_AUTHORIZATION, sender.authorization().unwrap());
-            assert_eq!(body_of(sender.send(request).await.unwrap()).await, "ok");
+            assert_eq!(body_of(sender.send(request, CancellationToken::new()).await.unwrap()).await, "ok");
             kept(&origins, 1).await;
         }
         assert!(parent.heads()[1].starts_with("GET http://further.example/ HTTP/1.1\r\n"), "{:?}", parent.heads());
@@ -650,12 +687,15 @@ mod tests {
             ("other.example", roots, failed),
             ("origin.example", RootCertStore::empty(), failed),
         ] {
-            let origins = Origins::with_roots(TaskTracker::new(), roots);
+            let origins = Origins::with_roots(TaskTracker::new(), 64, roots);
             let target = target(&format!("{host}:{}", server.address.port()));
             match origins.sender(&ways, &"system".into(), Scheme::Https, &target).await {
                 Ok(sender) => {
                     assert!(!sender.absolute_form());
-                    assert_eq!(body_of(sender.send(request("GET", "/", "")).await.unwrap()).await, "ok");
+                    assert_eq!(
+                        body_of(sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap()).await,
+                        "ok"
+                    );
                     assert_eq!(fault, None, "{host}");
                 }
                 Err(error) => assert_eq!(Some(error.fault()), fault, "{host}: {error}"),
@@ -686,7 +726,7 @@ mod tests {
         let mut request = request("GET", "/", "");
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
-        let answer = sender.send(request).await.unwrap();
+        let answer = sender.send(request, CancellationToken::new()).await.unwrap();
         let mut stream = TokioIo::new(hyper::upgrade::on(answer.response).await.unwrap());
         let mut said = [0; 7];
         stream.read_exact(&mut said).await.unwrap();
@@ -706,7 +746,10 @@ mod tests {
         let broken = futures_util::stream::iter([Err::<hyper::body::Frame<Bytes>, _>("gone".into())]);
         let body = http_body_util::StreamBody::new(broken).boxed_unsync();
         let request = Request::post("/").header(HOST, "origin.example").body(body).unwrap();
-        assert_eq!(sender.send(request).await.unwrap_err().fault(), Fault::new(Side::Client, Reason::Reset));
+        assert_eq!(
+            sender.send(request, CancellationToken::new()).await.unwrap_err().fault(),
+            Fault::new(Side::Client, Reason::Reset)
+        );
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use crate::base::Moment;
 pub(super) struct Pool<K, C> {
     idle: HashMap<K, Vec<Idle<C>>>,
     count: usize,
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -24,12 +25,11 @@ struct Idle<C> {
 pub(super) const MAX_IDLE: Duration = Duration::from_secs(30);
 /// The most that wait for one target: browsers open six, and more than one person is on the same site.
 const MAX_EACH: usize = 8;
-/// The most that wait in all, so that descriptors stay for connections that carry something (1024 is a common limit).
-const MAX_ALL: usize = 512;
 
 impl<K: Clone + Eq + Hash, C> Pool<K, C> {
-    pub(super) fn new() -> Self {
-        Pool { idle: HashMap::new(), count: 0 }
+    /// None yet; `most` is how many may wait in all, so that descriptors stay for connections that carry something.
+    pub(super) fn new(most: usize) -> Self {
+        Pool { idle: HashMap::new(), count: 0, most }
     }
 
     /// Keeps a connection. Where there are too many, the one that has waited longest is dropped: of this target first,
@@ -38,7 +38,7 @@ impl<K: Clone + Eq + Hash, C> Pool<K, C> {
         let same = self.idle.get(&key).map_or(0, Vec::len);
         if same >= MAX_EACH {
             self.drop_oldest(&key);
-        } else if self.count >= MAX_ALL
+        } else if self.count >= self.most
             && let Some(oldest) = self.oldest()
         {
             self.drop_oldest(&oldest);
@@ -107,7 +107,7 @@ mod tests {
 
     fn filled(each: &[(&'static str, u32)]) -> (Pool<&'static str, u32>, Moment) {
         let start = clock::now();
-        let mut pool = Pool::new();
+        let mut pool = Pool::new(20);
         for (second, (key, connection)) in (0u64..).zip(each) {
             pool.put(*key, *connection, start + Duration::from_secs(second));
         }
@@ -150,11 +150,11 @@ mod tests {
     #[test]
     fn the_oldest_of_all_gives_way_when_all_places_are_taken() {
         let start = clock::now();
-        let mut pool = Pool::new();
-        for key in 0..=MAX_ALL {
+        let mut pool = Pool::new(20);
+        for key in 0..=20 {
             pool.put(key, (), start + Duration::from_millis(key as u64));
         }
-        assert_eq!(pool.len(), MAX_ALL);
+        assert_eq!(pool.len(), 20);
         assert_eq!(pool.take(&0, start, |()| true), None);
         assert_eq!(pool.take(&1, start, |()| true), Some(()));
     }

@@ -67,16 +67,33 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Whether this address may be dialled. The unspecified address (`0.0.0.0`, `::`) never may: to dial it reaches
+    /// Whether this address may be dialled. An IPv6 address that stands for an IPv4 one behind a translator (RFC 6052,
+    /// RFC 3056) is looked up as that one too. The unspecified address (`0.0.0.0`, `::`) never may: to dial it reaches
     /// this machine itself, so it would slip past a `deny` of the loopback addresses.
     pub fn permits(&self, address: IpAddr) -> bool {
-        !address.to_canonical().is_unspecified() && !self.deny.iter().any(|net| net.contains(address))
+        let denied = |address: IpAddr| {
+            address.to_canonical().is_unspecified() || self.deny.iter().any(|net| net.contains(address))
+        };
+        !denied(address) && !embedded(address).is_some_and(denied)
     }
 
     /// Whether this port may be asked for.
     pub fn permits_port(&self, port: u16) -> bool {
         self.ports.iter().any(|range| range.contains(&port))
     }
+}
+
+/// The IPv4 address in one of 64:ff9b::/96 (NAT64) or 2002::/16 (6to4).
+fn embedded(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = address else { return None };
+    let [a, b, c, .., y, z] = address.segments();
+    let (high, low) = match (a, b) {
+        (0x64, 0xff9b) if address.segments()[2..6] == [0; 4] => (y, z),
+        (0x2002, _) => (b, c),
+        _ => return None,
+    };
+    let [[o1, o2], [o3, o4]] = [high.to_be_bytes(), low.to_be_bytes()];
+    Some(IpAddr::from([o1, o2, o3, o4]))
 }
 
 /// Never shows the password.

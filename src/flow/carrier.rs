@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +13,14 @@ use super::judge::{Question, Verdict};
 use super::live::{About, Live, Registry};
 use super::plan::{Plan, Ways};
 use crate::account::{Account, Judgement};
-use crate::base::{Fault, Side, clock};
+use crate::base::{Fault, ListenerId, Reason, Side, clock};
 use crate::tube::{Pass, Sharer, Tubes};
 
 /// Lives as long as the process. Plans come and go in it.
 pub struct Carrier {
     current: RwLock<Current>,
+    /// Held while tubes and flows follow a new plan or the clock, so that neither overtakes the other.
+    turn: Mutex<()>,
     /// Counts what may change a verdict: a new plan, a window's edge.
     epoch: AtomicU64,
     /// The link's scheduler.
@@ -47,6 +49,7 @@ impl Carrier {
     pub fn new(current: Current, tubes: Tubes, account: Account) -> Arc<Self> {
         Arc::new(Carrier {
             current: RwLock::new(current),
+            turn: Mutex::new(()),
             epoch: AtomicU64::new(0),
             tubes,
             account,
@@ -63,6 +66,7 @@ impl Carrier {
 
     /// Puts a new plan in force and judges every open flow by it.
     pub fn replace(&self, current: Current, at: Timestamp) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.tubes.apply(&current.plan.tubes, &current.plan.calendar, at);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         self.judge_all(at);
@@ -70,6 +74,7 @@ impl Carrier {
 
     /// A window opened or closed: the tubes get their ceilings of now, and every open flow is judged again.
     pub fn edge(&self, at: Timestamp) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = self.current().plan;
         self.tubes.apply(&plan.tubes, &plan.calendar, at);
         self.judge_all(at);
@@ -110,7 +115,13 @@ impl Carrier {
         let groups = plan.clients.groups_of(*client, user.as_deref());
         let mut state = live.state();
         let question = Question { groups: &groups, target, hello: state.hello.as_ref(), at };
-        let verdict = plan.judge(&question);
+        let mut verdict = plan.judge(&question);
+        if let Some((egress, peer)) = &state.left {
+            verdict.egress = egress.clone();
+            if verdict.refusal.is_none() && peer.is_some_and(|peer| !plan.guard.permits(peer)) {
+                verdict.refuse(Reason::AddressDenied);
+            }
+        }
         live.open.judged(Judgement {
             category: verdict.category.clone(),
             tube: verdict.tube.clone(),
@@ -136,14 +147,14 @@ impl Carrier {
     }
 
     /// Ends every open flow: a drain's time has run out.
-    pub fn stop_all(&self, reason: crate::base::Reason) {
+    pub fn stop_all(&self, reason: Reason) {
         for live in self.live.all() {
             live.stop(Fault::new(Side::Proxy, reason));
         }
     }
 
     /// Whether a client may use a listener by the plan in force.
-    pub fn admits(&self, listener: &crate::base::ListenerId, client: IpAddr) -> bool {
+    pub fn admits(&self, listener: &ListenerId, client: IpAddr) -> bool {
         self.current().plan.admits(listener, client)
     }
 }

@@ -7,7 +7,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION};
 use hyper::http::uri::{Authority, PathAndQuery};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::carrier::Carrier;
 use super::end::End;
@@ -21,6 +22,10 @@ use crate::listen::Scheme;
 use crate::relay::{Course, PacedBody, http};
 use crate::tube::Pass;
 
+/// How often a request may have passed a gateway of this name. Once or twice may be another one that was given the same
+/// name; more is a loop.
+const MOST_PASSAGES: usize = 2;
+
 /// How long an origin may take to begin its answer once it has the request; a slow report of a hospital's own server
 /// is answered within a minute or never.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,6 +33,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client may leave its own request unfinished without a byte of it. Waiting for its share of a tube does
 /// not count.
 pub const UPLOAD_IDLE: Duration = Duration::from_secs(60);
+
+/// How long nothing of a request may move on before its origin is given up; a client's own silence is found out sooner.
+const UPLOAD_STALL: Duration = Duration::from_secs(300);
 
 /// Sends the request on and gives back the answer, whose body goes on after this returns.
 pub async fn run(
@@ -45,6 +53,10 @@ pub async fn run(
     }
     let current = carrier.current();
     let gateway = current.plan.gateway.as_str();
+    if http::passages(request.headers(), gateway) > MOST_PASSAGES {
+        let why = "this request has passed here before: a parent, or the origin, leads back to this gateway".to_owned();
+        return Err(End::Broken(Fault::new(Side::Client, Reason::BadRequest), why));
+    }
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let scheme = match scheme {
         Scheme::Http => egress::Scheme::Http,
@@ -52,24 +64,39 @@ pub async fn run(
     };
     let ways = &current.ways;
     let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target).await?;
+    live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
     if let Some(made) = sender.made() {
         live.open.connected(made.resolve + made.connect);
     }
     let request = outgoing(live, &pass, &sender, gateway, request)?;
-    let mut response = send(live, sender, request).await?;
+    let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    pay(live, &pass, Direction::Up, http::head_length(request.headers(), target)).await;
+    // Ends the connection with the origin when the client has gone, or the flow was ended, before the answer was read.
+    let user = live.gone();
+    let hold = user.clone().drop_guard();
+    let mut response = send(live, sender, request, user).await?;
 
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if upgraded && client.is_none() {
+        let why = "the origin switched protocols without being asked".to_owned();
+        return Err(End::Broken(Fault::new(Side::Origin, Reason::BadAnswer), why));
+    }
+    pay(live, &pass, Direction::Down, http::head_length(response.headers(), 0)).await;
     live.open.answered(response.status().as_u16());
     live.open.first_byte();
     let version = response.version();
     http::towards_client(response.headers_mut(), version, gateway, upgraded);
+    // RFC 9112 section 2.3: the version is the sender's own. With the origin's, an HTTP/1.0 answer that broke off would
+    // end like one that is whole.
+    *response.version_mut() = Version::HTTP_11;
     if upgraded && let Some(client) = client {
+        hold.disarm();
         let origin = hyper::upgrade::on(&mut response);
         carrier.tasks.spawn(tunnel::upgraded(Arc::clone(live), pass, client, origin));
         return Ok(response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
     }
     live.answering()?;
-    Ok(response.map(|body| paced(body, Direction::Down, live, &pass)))
+    Ok(response.map(|body| paced(body, Direction::Down, live, &pass, Some(hold))))
 }
 
 /// The request as the next hop wants it: a path for an origin, the whole URL for a parent.
@@ -95,13 +122,19 @@ fn outgoing(
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         parts.uri = Uri::from(path);
     }
-    parts.version = hyper::Version::HTTP_11;
+    parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    Ok(Request::from_parts(parts, paced(body, Direction::Up, live, pass)))
+    Ok(Request::from_parts(parts, paced(body, Direction::Up, live, pass, None)))
 }
 
 /// A body that takes its share of the tube, and tells the flow when it ends.
-fn paced(body: Incoming, direction: Direction, live: &Arc<Live>, pass: &Arc<Pass>) -> AnswerBody {
+fn paced(
+    body: Incoming,
+    direction: Direction,
+    live: &Arc<Live>,
+    pass: &Arc<Pass>,
+    hold: Option<DropGuard>,
+) -> AnswerBody {
     let course = Course {
         pass: Arc::clone(pass),
         tally: Arc::clone(live) as _,
@@ -110,20 +143,40 @@ fn paced(body: Incoming, direction: Direction, live: &Arc<Live>, pass: &Arc<Pass
             Direction::Down => tunnel::IDLE,
             Direction::Up => UPLOAD_IDLE,
         },
+        hold,
         dropped: Course::dropped(direction),
     };
     PacedBody::new(body, course).map_err(Into::into).boxed_unsync()
 }
 
+/// Takes a head's share of the tube, which it fills like any other bytes.
+async fn pay(live: &Live, pass: &Pass, direction: Direction, bytes: usize) {
+    let mut left = bytes;
+    while left > 0 {
+        let grant = pass.take(direction, left).await;
+        live.open.moved(direction, grant.bytes as u64, grant.waited);
+        left = left.saturating_sub(grant.bytes);
+    }
+}
+
 /// Waits for the answer: for as long as the request itself is still going up, and then for as long as an origin may
 /// take.
-async fn send(live: &Live, sender: Sender, request: Request<AnswerBody>) -> Result<Response<Incoming>, End> {
+async fn send(
+    live: &Live,
+    sender: Sender,
+    request: Request<AnswerBody>,
+    user: CancellationToken,
+) -> Result<Response<Incoming>, End> {
     let patience = async {
-        live.uploaded().await;
+        while tokio::time::timeout(UPLOAD_STALL / 4, live.uploaded()).await.is_err() {
+            if live.quiet_up() > UPLOAD_STALL {
+                return;
+            }
+        }
         tokio::time::sleep(ANSWER_TIMEOUT).await;
     };
     tokio::select! {
-        answer = sender.send(request) => {
+        answer = sender.send(request, user) => {
             answer.map(|answer| answer.response).map_err(|error| broken(live, &error))
         }
         () = patience => Err(End::AnswerTimeout(ANSWER_TIMEOUT)),

@@ -17,19 +17,10 @@ pub struct Question<'a> {
     pub groups: &'a [GroupId],
     /// Where the flow says it goes.
     pub target: &'a Target,
-    /// What the first bytes of a tunnel say, where they say anything.
-    pub hello: Option<&'a Hello>,
+    /// The name that the first bytes of a tunnel say, where they say one.
+    pub hello: Option<&'a Name>,
     /// When.
     pub at: Timestamp,
-}
-
-/// What the first bytes of a tunnel said of its target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hello {
-    /// TLS for this name.
-    Name(Name),
-    /// TLS that cannot be read, so it may be for anywhere.
-    Unreadable,
 }
 
 /// The answer: a plain value that names what made it.
@@ -63,6 +54,12 @@ pub struct Matched {
 }
 
 impl Verdict {
+    /// The flow may not go after all.
+    pub(super) fn refuse(&mut self, reason: Reason) {
+        self.action = Action::Block;
+        self.refusal = Some(reason);
+    }
+
     /// The rule's name, or `default`: as metrics and logs show it.
     pub fn rule_id(&self) -> RuleId {
         self.rule.as_ref().map_or_else(|| RuleId::from("default"), |rule| rule.id.clone())
@@ -70,17 +67,16 @@ impl Verdict {
 }
 
 impl Plan {
-    /// Judges a flow. Where the first bytes name another host than the target, or cannot be read, both are judged and
-    /// the less favourable verdict holds: nobody rides in the clinical tube by saying two things.
+    /// Judges a flow. Where the first bytes name another host than the target, both are judged and the less favourable
+    /// verdict holds: nobody rides in the clinical tube by saying two things.
     pub fn judge(&self, question: &Question<'_>) -> Verdict {
         let asked = self.judge_host(&question.target.host, question);
-        let said = match question.hello {
-            Some(Hello::Name(name)) if question.target.host != Host::Name(name.clone()) => {
-                self.judge_host(&Host::Name(name.clone()), question)
-            }
-            Some(Hello::Unreadable) => self.judge_matches(&self.catalog.other(), question),
-            _ => return asked,
-        };
+        let Some(name) = question.hello else { return asked };
+        let host = Host::Name(name.clone());
+        if host == question.target.host {
+            return asked;
+        }
+        let said = self.judge_host(&host, question);
         if self.favour(&said, question.at) < self.favour(&asked, question.at) { said } else { asked }
     }
 
@@ -97,13 +93,14 @@ impl Plan {
     }
 
     fn judge_host(&self, host: &Host, question: &Question<'_>) -> Verdict {
-        let verdict = self.judge_matches(&self.catalog.classify(host), question);
+        let mut verdict = self.judge_matches(&self.catalog.classify(host), question);
         match host {
             Host::Addr(address) if verdict.refusal.is_none() && !self.guard.permits(*address) => {
-                Verdict { action: Action::Block, refusal: Some(Reason::AddressDenied), ..verdict }
+                verdict.refuse(Reason::AddressDenied);
             }
-            _ => verdict,
+            _ => {}
         }
+        verdict
     }
 
     fn judge_matches(&self, matches: &Matches, question: &Question<'_>) -> Verdict {
@@ -130,13 +127,13 @@ impl Plan {
         }
     }
 
-    /// More is better for the flow: allowed before blocked, then the tube that is served first, then the one that lies
-    /// in fewer others, then the one that may use more.
-    fn favour(&self, verdict: &Verdict, at: Timestamp) -> (bool, Reverse<u8>, Reverse<usize>, [u64; 2]) {
-        let around = self.around(&verdict.tube).count();
-        let priority = self.tubes.tube(&verdict.tube).map_or(u8::MAX, |tube| tube.priority);
+    /// More is better for the flow: allowed before blocked, then the tube that is served first, seen from the link
+    /// inwards (one that lies in another is served after it), then the one that may use more.
+    fn favour(&self, verdict: &Verdict, at: Timestamp) -> (bool, Reverse<Vec<u8>>, [u64; 2]) {
+        let mut priorities: Vec<u8> = self.around(&verdict.tube).map(|tube| tube.priority).collect();
+        priorities.reverse();
         let limit = self.limit_at(&verdict.tube, at);
         let most = |direction| limit.of(direction).map_or(u64::MAX, Rate::bits_per_second);
-        (verdict.refusal.is_none(), Reverse(priority), Reverse(around), Direction::BOTH.map(most))
+        (verdict.refusal.is_none(), Reverse(priorities), Direction::BOTH.map(most))
     }
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::end::End;
-use super::judge::{Hello, Verdict};
+use super::judge::Verdict;
+use super::run::Turn;
 use crate::account::Open;
-use crate::base::{Direction, Fault, ListenerId, Reason, Side, Target};
+use crate::base::{Direction, EgressId, Fault, ListenerId, Moment, Name, Reason, Side, Target, clock};
 use crate::relay::Tally;
 use crate::tube::Pass;
 
@@ -43,6 +44,11 @@ pub struct Live {
     /// break the connection, so that nobody takes the part for the whole, even where the client reads nothing.
     cut: CancellationToken,
     answering: AtomicBool,
+    /// The connection's turn: the next request may come when nobody holds this one's any more.
+    _turn: Arc<Turn>,
+    began: Moment,
+    /// Milliseconds after `began` at which bytes last went up.
+    last_up: AtomicU64,
     /// The request has gone up whole.
     uploaded: CancellationToken,
     /// Why it did not.
@@ -55,11 +61,13 @@ pub struct Live {
 #[derive(Debug, Default)]
 pub struct State {
     /// What the first bytes said.
-    pub hello: Option<Hello>,
+    pub hello: Option<Name>,
     /// The verdict in force.
     pub verdict: Option<Verdict>,
     /// The place in a tube.
     pub pass: Option<Arc<Pass>>,
+    /// How the flow left, and where to; a parent's address is not the flow's.
+    pub left: Option<(EgressId, Option<IpAddr>)>,
 }
 
 /// All open flows, in shards so that flows that come and go do not meet at one lock.
@@ -73,7 +81,13 @@ const SHARDS: usize = 16;
 
 impl Registry {
     /// Enters a flow; it leaves when it is dropped. `cut` breaks its client's connection.
-    pub fn enter(self: &Arc<Self>, about: About, open: Arc<Open>, cut: CancellationToken) -> Arc<Live> {
+    pub fn enter(
+        self: &Arc<Self>,
+        about: About,
+        open: Arc<Open>,
+        cut: CancellationToken,
+        turn: Arc<Turn>,
+    ) -> Arc<Live> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             about,
@@ -83,6 +97,9 @@ impl Registry {
             stopped: OnceLock::new(),
             cut,
             answering: AtomicBool::new(false),
+            _turn: turn,
+            began: clock::now(),
+            last_up: AtomicU64::new(0),
             uploaded: CancellationToken::new(),
             upload: OnceLock::new(),
             registry: Arc::downgrade(self),
@@ -131,6 +148,11 @@ impl Live {
         self.stopped.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
     }
 
+    /// Cancelled when the client's connection has ended.
+    pub fn gone(&self) -> CancellationToken {
+        self.cut.child_token()
+    }
+
     /// From now on an answer is on its way to the client.
     ///
     /// # Errors
@@ -154,6 +176,12 @@ impl Live {
         self.upload.get().copied()
     }
 
+    /// How long ago bytes last went up.
+    pub fn quiet_up(&self) -> Duration {
+        let last = Duration::from_millis(self.last_up.load(Ordering::Relaxed));
+        clock::now().duration_since(self.began).saturating_sub(last)
+    }
+
     /// Waits until the request has gone up whole.
     pub async fn uploaded(&self) {
         self.uploaded.cancelled().await;
@@ -162,8 +190,12 @@ impl Live {
 
 impl Tally for Live {
     fn moved(&self, direction: Direction, bytes: u64, waited: Duration) {
-        if direction == Direction::Down {
-            self.open.first_byte();
+        match direction {
+            Direction::Down => self.open.first_byte(),
+            Direction::Up => {
+                let since = clock::now().duration_since(self.began).as_millis();
+                self.last_up.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
         }
         self.open.moved(direction, bytes, waited);
     }

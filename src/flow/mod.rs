@@ -13,6 +13,6 @@ pub mod end;
 pub mod refuse;
 
 pub use carrier::{Carrier, Current};
-pub use judge::{Hello, Matched, Question, Verdict};
+pub use judge::{Matched, Question, Verdict};
 pub use plan::{Parts, Plan, Ways};
 pub use run::{Entrance, serve};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,18 +11,25 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::carrier::Carrier;
 use super::end::End;
 use super::live::{About, Live};
-use super::refuse::{Asked, Refusal};
+use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::{exchange, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Side, Target, clock};
-use crate::listen::door::Phase;
+use crate::listen::door::{KEEP_ALIVE, Phase};
 use crate::listen::{self, Ask, AskError, explicit};
+
+/// From this on, in percent, idle connections make room for others soon.
+const CROWDED: usize = 60;
+
+/// How long one may then wait for its next request.
+const CROWDED_KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 /// What a body can fail with; hyper breaks the connection then.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,19 +63,42 @@ impl Entrance {
 
 /// Serves one connection to its end.
 pub async fn serve(carrier: Arc<Carrier>, stream: TcpStream, entrance: Entrance) {
+    if entrance.filled > 100 {
+        return turn_away(&carrier, stream, &entrance).await;
+    }
+    let keep_alive = if entrance.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE };
     let drain = carrier.drain.clone();
-    let served = explicit::serve(stream, &drain, |request, phase| {
+    let served = explicit::serve(stream, keep_alive, &drain, |request, phase| {
         answer(Arc::clone(&carrier), entrance.clone(), request, phase)
     });
     let served = tokio::select! {
         served = served => served,
         () = entrance.cut.cancelled() => Ok(()),
     };
+    // What is still under way towards origins was for this client.
+    entrance.cut.cancel();
     if let Err(error) = served {
         // Nothing became a request, so no flow keeps the record.
         tracing::debug!(listener = %entrance.listener, %error, "not a request");
         carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
     }
+}
+
+/// Tells a client for whom there is no descriptor left, without reading what it wants: even who only connects would
+/// keep one from everybody else.
+async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance) {
+    let fault = End::ProcessFull.fault();
+    carrier.account.open(entrance.arrival()).ended(Some(503), fault);
+    let retry = RETRY_AFTER.as_secs();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {retry}\r\n\
+         proxy-status: clearway; error=connection_limit_reached; details=\"{}\"\r\n\
+         connection: close\r\ncontent-length: 0\r\n\r\n",
+        fault.reason
+    );
+    // The socket's buffer is empty, so it takes this at once.
+    let _ = stream.try_write(answer.as_bytes());
+    let _ = stream.shutdown().await;
 }
 
 /// Answers one request: with what the origin says, or with why not.
@@ -82,18 +113,20 @@ async fn answer(
     let asked = listen::ask(&parts);
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
-    let response = match carry(&carrier, &entrance, &open, asked, Request::from_parts(parts, body)).await {
+    let turn = Arc::new(Turn(phase));
+    let request = Request::from_parts(parts, body);
+    let response = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,
         Err(end) => refused(&carrier, &open, &end, &form),
     };
-    response.map(|body| phased(body, phase))
+    response.map(|body| phased(body, turn))
 }
 
 /// Identify, judge, admit, then carry; each `?` is a named ending.
 async fn carry(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
-    open: &Arc<Open>,
+    (open, turn): (&Arc<Open>, &Arc<Turn>),
     asked: Result<Ask, AskError>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
@@ -101,7 +134,8 @@ async fn carry(
         return Err(End::ClientNotAllowed);
     }
     let ask = asked?;
-    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), entrance.cut.clone());
+    let cut = entrance.cut.clone();
+    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), cut, Arc::clone(turn));
     let (verdict, pass) = carrier.settle(&live)?;
     if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
         return Err(End::ProcessFull);
@@ -165,19 +199,21 @@ impl Form {
     }
 }
 
-/// Tells the door when an answer has been given, so that it times the wait for the next request.
-fn phased(body: AnswerBody, phase: Arc<Phase>) -> AnswerBody {
-    let told = Told(phase);
+/// Holds the connection's turn until the answer has been given.
+fn phased(body: AnswerBody, turn: Arc<Turn>) -> AnswerBody {
     body.map_frame(move |frame| {
-        let _ = &told;
+        let _ = &turn;
         frame
     })
     .boxed_unsync()
 }
 
-struct Told(Arc<Phase>);
+/// A request's turn on its connection. When its answer has been given and its own body is done with, the door times the
+/// wait for the next.
+#[derive(Debug)]
+pub struct Turn(Arc<Phase>);
 
-impl Drop for Told {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.idle();
     }

@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 
 use super::carrier::Carrier;
 use super::end::End;
-use super::judge::{Hello, Verdict};
+use super::judge::Verdict;
 use super::live::Live;
 use super::run::AnswerBody;
-use crate::base::{EgressId, Fault, Host, Reason, Side};
+use crate::base::{EgressId, Fault, Host, Name, Reason, Side};
 use crate::egress::Dialled;
 use crate::listen::Door;
 use crate::relay::{Look, Opening, Tunnel};
@@ -51,6 +51,7 @@ pub async fn open(
 async fn dial(carrier: &Carrier, live: &Live, egress: &EgressId) -> Result<Dialled, End> {
     let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target).await?;
     live.open.connected(dialled.resolve + dialled.connect);
+    live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));
     Ok(dialled)
 }
 
@@ -83,7 +84,8 @@ impl Opened {
 
     /// Looks at the first bytes, judges again where they say something else than CONNECT did, and relays.
     async fn through(&self, mut tunnel: Tunnel<TcpStream, TcpStream>) -> Result<Fault, End> {
-        let mut hello = tls::Hello::NeedMore;
+        // A client that says nothing and closes said nothing that could be misread.
+        let mut hello = tls::Hello::NotTls;
         let mut look = |bytes: &[u8]| {
             hello = tls::hello(bytes);
             if hello == tls::Hello::NeedMore { Look::More } else { Look::Enough }
@@ -92,8 +94,8 @@ impl Opened {
         if let Err(fault) = tunnel.opening(&self.pass, &*self.live, opening, &mut look).await {
             return Ok(fault);
         }
-        if let Some(hello) = differing(hello, &self.live)
-            && let Some(other) = self.judge_hello(hello).await?
+        if let Some(name) = self.other_name(hello)?
+            && let Some(other) = self.judge_name(name).await?
             && tunnel.replace_origin(other.stream).is_err()
         {
             // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
@@ -102,29 +104,36 @@ impl Opened {
         Ok(tunnel.run(&self.pass, &*self.live).await)
     }
 
-    /// Judges the flow again by what its first bytes say. Where that verdict leaves by another egress, so does the flow.
-    async fn judge_hello(&self, hello: Hello) -> Result<Option<Dialled>, End> {
-        if let Hello::Name(name) = &hello {
-            self.live.open.sni(name.clone());
+    /// The name that the first bytes say, where it is not the one that CONNECT said.
+    fn other_name(&self, hello: tls::Hello) -> Result<Option<Name>, End> {
+        match hello {
+            tls::Hello::Client { name: Some(name), .. } => {
+                Ok((self.live.about.target.host != Host::Name(name.clone())).then_some(name))
+            }
+            tls::Hello::Client { name: None, .. } | tls::Hello::NotTls => Ok(None),
+            // The origin might make something of it that we cannot, a blocked name among other things.
+            tls::Hello::Unreadable | tls::Hello::NeedMore => {
+                let why = "the first TLS message cannot be read".to_owned();
+                Err(End::Broken(Fault::new(Side::Client, Reason::BadRequest), why))
+            }
         }
-        self.live.state().hello = Some(hello);
+    }
+
+    /// Judges the flow again by the name in its first bytes. Where that verdict leaves by another egress, so does the
+    /// flow.
+    async fn judge_name(&self, name: Name) -> Result<Option<Dialled>, End> {
+        self.live.open.sni(name.clone());
+        let left = {
+            let mut state = self.live.state();
+            state.hello = Some(name);
+            state.left.take()
+        };
         let (verdict, _) = self.carrier.settle(&self.live)?;
         if verdict.egress == self.egress {
+            self.live.state().left = left;
             return Ok(None);
         }
         dial(&self.carrier, &self.live, &verdict.egress).await.map(Some)
-    }
-}
-
-/// What the first bytes say, where it is not what CONNECT said. A hello that was never whole is as one that cannot be
-/// read: the origin might make something of it.
-fn differing(hello: tls::Hello, live: &Live) -> Option<Hello> {
-    match hello {
-        tls::Hello::Client { name: Some(name), .. } if live.about.target.host != Host::Name(name.clone()) => {
-            Some(Hello::Name(name))
-        }
-        tls::Hello::Unreadable => Some(Hello::Unreadable),
-        tls::Hello::NeedMore | tls::Hello::Client { .. } | tls::Hello::NotTls => None,
     }
 }
 

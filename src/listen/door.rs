@@ -23,8 +23,9 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may wait for its next request. Longer than the minute browsers keep an idle one.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a client may take nothing of an answer. A paused video takes nothing for as long as its pause lasts.
-pub const STALL: Duration = Duration::from_secs(3600);
+/// How long a client may take nothing of an answer. Servers commonly give it one minute; a paused download deserves
+/// more.
+pub const STALL: Duration = Duration::from_secs(300);
 
 /// Where a connection stands between requests. Shared with who serves the requests.
 #[derive(Debug, Default)]
@@ -72,6 +73,7 @@ fn slow_answer() -> String {
 pub struct Door {
     stream: TokioIo<TcpStream>,
     phase: Arc<Phase>,
+    keep_alive: Duration,
     /// The phase that the timer was set for.
     timed: Option<u8>,
     timer: Pin<Box<Sleep>>,
@@ -81,9 +83,9 @@ pub struct Door {
 
 impl Door {
     /// Wraps an accepted stream.
-    pub fn new(stream: TcpStream, phase: Arc<Phase>) -> Self {
-        let timer = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Door { stream: TokioIo::new(stream), phase, timed: None, timer, stall: None }
+    pub fn new(stream: TcpStream, phase: Arc<Phase>, keep_alive: Duration) -> Self {
+        let timer = Box::pin(tokio::time::sleep(keep_alive));
+        Door { stream: TokioIo::new(stream), phase, keep_alive, timed: None, timer, stall: None }
     }
 
     /// The stream itself, for a tunnel.
@@ -106,7 +108,7 @@ impl Door {
         let phase = self.phase.now();
         if self.timed != Some(phase) {
             self.timed = Some(phase);
-            let limit = if phase == HEAD { HEAD_TIMEOUT } else { KEEP_ALIVE };
+            let limit = if phase == HEAD { HEAD_TIMEOUT } else { self.keep_alive };
             self.timer.as_mut().reset((clock::now() + limit).into());
         }
         if phase == MESSAGE {

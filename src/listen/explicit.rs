@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -133,12 +134,17 @@ impl ServeError {
     }
 }
 
-/// Serves the requests of one connection, one after another, until it closes or is handed over to a tunnel. When
-/// `drain` is cancelled the request that is under way is the last.
+/// Serves the requests of one connection, one after another, until it closes, is handed over to a tunnel, or waits for
+/// longer than `keep_alive` for the next one. When `drain` is cancelled the request that is under way is the last.
 ///
 /// # Errors
 /// When something came that never became a request: there is no flow then that could keep the record.
-pub async fn serve<S, F, B>(stream: TcpStream, drain: &CancellationToken, service: S) -> Result<(), ServeError>
+pub async fn serve<S, F, B>(
+    stream: TcpStream,
+    keep_alive: Duration,
+    drain: &CancellationToken,
+    service: S,
+) -> Result<(), ServeError>
 where
     S: Fn(Request<Incoming>, Arc<Phase>) -> F,
     F: Future<Output = Response<B>>,
@@ -146,7 +152,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let phase = Arc::new(Phase::default());
-    let door = Door::new(stream, Arc::clone(&phase));
+    let door = Door::new(stream, Arc::clone(&phase), keep_alive);
     let connection = hyper::server::conn::http1::Builder::new()
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(2 * HEAD_LIMIT)

@@ -17,6 +17,9 @@ use super::view::{ReloadOutcome, Status, TubeView, Tubes};
 /// As long as the gateway lets a reload take.
 const BOUND: Duration = Duration::from_secs(600);
 
+/// For everything else, which is answered from memory.
+const PROMPT: Duration = Duration::from_secs(10);
+
 /// The largest answer: a reload that reports every mistake in large lists stays far below it.
 const ANSWER: usize = 16 * 1024 * 1024;
 
@@ -47,8 +50,8 @@ pub enum AskError {
     #[error("the gateway's answer broke off: {0}")]
     Broken(String),
     /// It did not answer in time.
-    #[error("the gateway did not answer in {} s", BOUND.as_secs())]
-    TimedOut,
+    #[error("the gateway did not answer in {} s", .0.as_secs())]
+    TimedOut(Duration),
 }
 
 /// How the gateway does.
@@ -56,8 +59,8 @@ pub enum AskError {
 /// # Errors
 /// When no gateway runs there, the socket is another user's, or the answer does not come whole.
 pub fn status(socket: &Path) -> Result<(Status, Vec<TubeView>), AskError> {
-    let tubes: Tubes = read(&ask(socket, &Method::GET, "/api/v1/tubes")?.1)?;
-    Ok((read(&ask(socket, &Method::GET, "/api/v1/status")?.1)?, tubes.tubes))
+    let tubes: Tubes = read(&ask(socket, &Method::GET, "/api/v1/tubes", PROMPT)?.1)?;
+    Ok((read(&ask(socket, &Method::GET, "/api/v1/status", PROMPT)?.1)?, tubes.tubes))
 }
 
 /// Has the gateway read its configuration again.
@@ -65,7 +68,7 @@ pub fn status(socket: &Path) -> Result<(Status, Vec<TubeView>), AskError> {
 /// # Errors
 /// As [`status`]; a refused configuration is an outcome, no error.
 pub fn reload(socket: &Path) -> Result<ReloadOutcome, AskError> {
-    read(&ask(socket, &Method::POST, "/api/v1/reload")?.1)
+    read(&ask(socket, &Method::POST, "/api/v1/reload", BOUND)?.1)
 }
 
 /// Has the gateway drain and stop; returns at once.
@@ -73,7 +76,7 @@ pub fn reload(socket: &Path) -> Result<ReloadOutcome, AskError> {
 /// # Errors
 /// As [`status`].
 pub fn drain(socket: &Path) -> Result<(), AskError> {
-    ask(socket, &Method::POST, "/api/v1/drain").map(drop)
+    ask(socket, &Method::POST, "/api/v1/drain", PROMPT).map(drop)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {
@@ -84,13 +87,13 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {
 ///
 /// # Errors
 /// When no gateway runs there, the socket is another user's, or the answer does not come whole.
-pub fn ask(socket: &Path, method: &Method, uri: &str) -> Result<(StatusCode, Vec<u8>), AskError> {
+pub fn ask(socket: &Path, method: &Method, uri: &str, bound: Duration) -> Result<(StatusCode, Vec<u8>), AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| AskError::Io { path: socket.into(), source })?;
     runtime.block_on(async {
-        tokio::time::timeout(BOUND, exchange(socket, method, uri)).await.unwrap_or(Err(AskError::TimedOut))
+        tokio::time::timeout(bound, exchange(socket, method, uri)).await.unwrap_or(Err(AskError::TimedOut(bound)))
     })
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::DropGuard;
 
 use super::tally::Tally;
 use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
@@ -24,6 +25,8 @@ pub struct Course {
     pub direction: Direction,
     /// The longest time without a byte.
     pub idle: Duration,
+    /// Let go when the body came to its end, else dropped with it: what must not outlive a broken body.
+    pub hold: Option<DropGuard>,
     /// What it means that the body is dropped before its end; [`Course::dropped`] is the usual.
     pub dropped: Fault,
 }
@@ -87,6 +90,9 @@ where
 
     fn end(&mut self, result: Result<(), Fault>) {
         if !std::mem::replace(&mut self.ended, true) {
+            if let (Ok(()), Some(hold)) = (result, self.course.hold.take()) {
+                hold.disarm();
+            }
             self.course.tally.ended(self.course.direction, result);
         }
     }
@@ -197,6 +203,9 @@ where
         }
         // A body that says it is at its end need not be read to the `None`.
         let whole = self.held.is_empty() && self.body.is_end_stream();
+        if whole && let Some(hold) = self.course.hold.take() {
+            hold.disarm();
+        }
         let result = if whole { Ok(()) } else { Err(self.course.dropped) };
         self.course.tally.ended(self.course.direction, result);
     }

@@ -63,6 +63,7 @@ impl World {
             tally: Arc::clone(&self.counts) as Arc<dyn Tally>,
             direction,
             idle: Duration::from_secs(60),
+            hold: None,
             dropped: Course::dropped(direction),
         }
     }

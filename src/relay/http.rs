@@ -63,6 +63,10 @@ fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // RFC 9112 section 6.3: it overrides the length, which must not be passed on.
+        headers.remove(CONTENT_LENGTH);
+    }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -75,6 +79,20 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
+}
+
+/// How often a message has passed here before: as often as this gateway's name stands in its `Via` (RFC 9110 section
+/// 7.6.3).
+pub fn passages(headers: &HeaderMap, gateway: &str) -> usize {
+    let by = |hop: &&str| hop.split_whitespace().nth(1).is_some_and(|name| name.eq_ignore_ascii_case(gateway));
+    let values = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter(by).count()
+}
+
+/// How many bytes a head takes on the wire, but for the few of its first line that are not the target's.
+pub fn head_length(headers: &HeaderMap, target: usize) -> usize {
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    fields.sum::<usize>() + target + 16
 }
 
 fn add_via(headers: &mut HeaderMap, version: Version, gateway: &str) {
@@ -131,6 +149,21 @@ mod tests {
             ["connection: upgrade", "host: nhs.uk", "upgrade: websocket", "via: 1.1 gw1"]
         );
         assert_eq!(forwarded(&[("upgrade", "h2c")]), ["host: nhs.uk", "via: 1.1 gw1"]);
+    }
+
+    #[test]
+    fn a_length_beside_a_transfer_coding_is_not_passed_on() {
+        assert_eq!(
+            forwarded(&[("transfer-encoding", "chunked"), ("content-length", "2")]),
+            ["host: nhs.uk", "via: 1.1 gw1"]
+        );
+    }
+
+    #[test]
+    fn a_message_that_passed_here_before_is_known_by_its_via() {
+        for (via, times) in [("1.1 gw1", 1), ("1.0 branch, 1.1 GW1 (clearway), 1.1 gw1", 2), ("1.1 gw10", 0)] {
+            assert_eq!(passages(&headers(&[("via", via)]), "gw1"), times, "{via}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod world;
 mod clients;
 mod commands;
 mod fetch;
+mod found;
 mod http;
 mod ways;
 mod sni;

@@ -1,6 +1,8 @@
 //! The portal from outside, over both doors.
 #![cfg(test)]
 
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 use super::*;
 use crate::portal::view::{BoxFuture, LastReload, LinkView, ListenerView, ReloadOutcome, Status, TubeView, WayView};
 use crate::portal::{AskError, ask};
@@ -107,7 +109,7 @@ impl World {
     }
 
     fn socket(&self, method: &Method, path: &str) -> (StatusCode, String) {
-        let (status, body) = ask(self.portal().socket(), method, path).unwrap();
+        let (status, body) = ask(self.portal().socket(), method, path, LIMIT).unwrap();
         (status, String::from_utf8(body).unwrap())
     }
 }
@@ -208,7 +210,7 @@ fn the_portal_ends_with_its_token_and_takes_its_socket_along() {
     world.stop.cancel();
     world.portal.take().unwrap().join();
     assert!(!path.exists());
-    assert!(matches!(ask(&path, &Method::GET, "/healthz"), Err(AskError::NoGateway { .. })));
+    assert!(matches!(ask(&path, &Method::GET, "/healthz", LIMIT), Err(AskError::NoGateway { .. })));
 }
 
 #[test]
