@@ -7,6 +7,7 @@ pub mod parent;
 #[cfg(test)]
 mod lab;
 mod pool;
+mod repeat;
 pub mod resolve;
 pub mod spec;
 

@@ -8,12 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HeaderValue;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Request, Response, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
@@ -27,6 +26,7 @@ use super::dial::DialError;
 use super::egresses::{Dialled, Egresses};
 use super::parent;
 use super::pool::{MAX_IDLE, Pool};
+use super::repeat::{copy_of, is_closed, may_repeat};
 use super::spec::Egress;
 use crate::base::{EgressId, Fault, Reason, Side, Target, clock};
 
@@ -379,42 +379,6 @@ where
     }
 }
 
-/// Whether a request that failed is sent once more. Only after a connection that was used again: a fresh one that fails
-/// has something to say. What never left can always be sent; what left, only when the connection was closed without an
-/// answer and repeating it does no harm (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-fn may_repeat(reused: bool, unsent: bool, harmless: bool, closed: bool) -> bool {
-    reused && (unsent || (harmless && closed))
-}
-
-fn is_closed(error: &hyper::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
-    let system = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-    error.is_canceled()
-        || error.is_closed()
-        || error.is_incomplete_message()
-        || matches!(system, Some(BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected))
-}
-
-/// A second copy of a request that does no harm when it is sent twice: a safe method (RFC 9110 section 9.2.1) and no
-/// body.
-fn copy_of(request: &Request<Body>) -> Option<Request<Body>> {
-    let safe = [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(request.method());
-    if !safe || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut copy = Request::new(());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    *copy.extensions_mut() = request.extensions().clone();
-    Some(copy.map(|()| empty()))
-}
-
-fn empty() -> Body {
-    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
 impl Warm {
     fn usable(&self) -> bool {
         self.connection.is_ready() && !self.connection.is_closed()
@@ -506,8 +470,10 @@ mod tests {
     use hyper::header::{CONNECTION, HOST, PROXY_AUTHORIZATION, UPGRADE};
     use tokio::io::AsyncReadExt;
 
+    use super::super::repeat::empty;
     use super::*;
     use crate::egress::lab::{Act, OK, Server, egress, egresses, target, with_parent, within};
+    use http_body_util::BodyExt;
 
     const LAST: Act = Act::Answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
 

@@ -1,7 +1,7 @@
 //! The portal from outside, over both doors.
 #![cfg(test)]
 
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(10);
 
 use super::*;
 use crate::portal::view::{BoxFuture, LastReload, LinkView, ListenerView, ReloadOutcome, Status, TubeView, WayView};
