@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::body::{self, AnswerBody};
 use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
 use super::live::Live;
-use super::run::{AnswerBody, BoxError};
 use super::tunnel;
 use crate::base::{Direction, Fault, Reason, Side};
 use crate::egress::{self, SendError, Sender};
@@ -93,7 +93,7 @@ pub async fn run(
         hold.disarm();
         let origin = hyper::upgrade::on(&mut response);
         carrier.tasks.spawn(tunnel::upgraded(Arc::clone(live), pass, client, origin));
-        return Ok(response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
+        return Ok(response.map(|_| body::empty()));
     }
     live.answering()?;
     Ok(response.map(|body| paced(body, Direction::Down, live, &pass, Some(hold))))
@@ -202,7 +202,7 @@ fn last_forward(request: &mut Request<Incoming>) -> Option<Response<AnswerBody>>
     }
     // A TRACE would show the client its own headers, credentials among them, so it is not answered in full.
     let status = if request.method() == Method::OPTIONS { StatusCode::OK } else { StatusCode::METHOD_NOT_ALLOWED };
-    let mut response = Response::new(Empty::new().map_err(|never| -> BoxError { match never {} }).boxed_unsync());
+    let mut response = Response::new(body::empty());
     *response.status_mut() = status;
     Some(response)
 }

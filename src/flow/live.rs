@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::body::Turn;
 use super::end::End;
 use super::judge::Verdict;
-use super::run::Turn;
 use crate::account::Open;
 use crate::base::{Direction, EgressId, Fault, ListenerId, Moment, Name, Reason, Side, Target, clock};
 use crate::relay::Tally;

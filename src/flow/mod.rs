@@ -6,6 +6,7 @@ pub mod judge;
 pub mod test;
 pub mod carrier;
 pub mod live;
+pub mod body;
 pub mod run;
 pub mod tunnel;
 pub mod exchange;

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
 use hyper::http::request::Parts;
@@ -15,6 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::body::{AnswerBody, Turn, phased};
 use super::carrier::Carrier;
 use super::end::End;
 use super::live::{About, Live};
@@ -30,12 +29,6 @@ const CROWDED: usize = 60;
 
 /// How long one may then wait for its next request.
 const CROWDED_KEEP_ALIVE: Duration = Duration::from_secs(3);
-
-/// What a body can fail with; hyper breaks the connection then.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The body of every answer.
-pub type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// A connection that was accepted.
 #[derive(Clone, Debug)]
@@ -113,7 +106,7 @@ async fn answer(
     let asked = listen::ask(&parts);
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
-    let turn = Arc::new(Turn(phase));
+    let turn = Turn::new(phase);
     let request = Request::from_parts(parts, body);
     let response = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,
@@ -196,25 +189,5 @@ impl Form {
 
     fn asked(&self) -> Asked<'_> {
         Asked::new(&self.method, &self.headers)
-    }
-}
-
-/// Holds the connection's turn until the answer has been given.
-fn phased(body: AnswerBody, turn: Arc<Turn>) -> AnswerBody {
-    body.map_frame(move |frame| {
-        let _ = &turn;
-        frame
-    })
-    .boxed_unsync()
-}
-
-/// A request's turn on its connection. When its answer has been given and its own body is done with, the door times the
-/// wait for the next.
-#[derive(Debug)]
-pub struct Turn(Arc<Phase>);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.idle();
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
@@ -12,11 +11,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::body::{self, AnswerBody};
 use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
 use super::live::Live;
-use super::run::AnswerBody;
 use crate::base::{EgressId, Fault, Host, Name, Reason, Side};
 use crate::egress::Dialled;
 use crate::listen::Door;
@@ -45,7 +44,7 @@ pub async fn open(
         let fault = flow.run(client, dialled).await;
         flow.live.end(fault);
     });
-    Ok(Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync()))
+    Ok(Response::new(body::empty()))
 }
 
 async fn dial(carrier: &Carrier, live: &Live, egress: &EgressId) -> Result<Dialled, End> {
