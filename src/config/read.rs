@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,9 +45,13 @@ impl Outcome {
 
 /// Reads a configuration from disk. `now` tells which exceptions have expired.
 pub fn read(path: &Path, now: Timestamp) -> Outcome {
-    let mut outcome = read_with(path, now, &|path| {
+    let mut outcome = read_with(path, now, &|file| {
+        // What a person names on the command line may be a pipe; what a file names is read again at every reload.
+        if file != path {
+            regular(file)?;
+        }
         let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     });
     let lists = outcome.config.iter_mut().flat_map(|config| &mut config.categories.categories);
@@ -55,6 +60,20 @@ pub fn read(path: &Path, now: Timestamp) -> Outcome {
         list.modified = modified.ok().and_then(|at| Timestamp::try_from(at).ok());
     }
     outcome
+}
+
+/// Refuses what is no regular file before it is opened: opening a FIFO waits for its other end, and so would a reload;
+/// opening a device can do something to it.
+fn regular(file: &Path) -> io::Result<()> {
+    let kind = std::fs::metadata(file)?.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        () if kind.is_fifo() => "it is a FIFO",
+        () if kind.is_socket() => "it is a socket",
+        () => "it is a device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 
 /// Where a configuration says its state directory is, whatever else is wrong with it: a running gateway must be reached
@@ -137,9 +156,13 @@ impl Files<'_> {
             }
             Ok(bytes) => bytes,
             Err(error) => {
-                let hint = match named {
-                    Some(_) => "a relative path is relative to the file that names it",
-                    None => "name the file with `-c FILE`",
+                let hint = match (named, error.kind()) {
+                    (None, _) => "name the file with `-c FILE`",
+                    (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
+                        "name a regular file, or a link to one; nothing else is opened"
+                    }
+                    (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
+                    (Some(_), _) => "a relative path is relative to the file that names it",
                 };
                 fail(reason(&error), hint);
                 return None;

@@ -2,6 +2,7 @@
 
 mod example;
 mod any_input;
+mod disk;
 mod mistakes;
 mod settings;
 mod warnings;
