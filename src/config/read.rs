@@ -120,10 +120,10 @@ pub(super) struct GatewayFile {
     /// Each answer of `[dns] hosts` where it stands.
     pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
     pub(super) guard: crate::egress::Guard,
-    pub(super) listeners: Vec<crate::listen::Spec>,
+    pub(super) listeners: Vec<listen::Draft>,
     pub(super) link: crate::tube::Link,
     pub(super) tubes: Vec<tube::Draft>,
-    pub(super) egresses: Vec<crate::egress::Egress>,
+    pub(super) egresses: Vec<egress::Draft>,
 }
 
 /// What `policy.toml` says.
@@ -244,7 +244,7 @@ fn title(path: &Path) -> String {
 /// Records names that are used and nowhere defined.
 fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
     let categories = policy.categories.categories.iter().map(|category| category.id.as_str());
-    let egresses = parts.egresses.iter().map(|egress| egress.id.as_str());
+    let egresses = parts.egresses.iter().map(|draft| draft.egress.id.as_str());
     let rules = policy.rules.iter().map(|draft| draft.rule.id.as_str()).filter(|name| !name.is_empty());
     let known = Known {
         tubes: Names::new("tube", "tubes", parts.tubes.iter().map(|tube| tube.id.as_str())),
@@ -253,6 +253,7 @@ fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
         groups: Names::new("group", "groups", policy.groups.iter().map(|draft| draft.group.id.as_str())),
         rules: Names::new("rule", "rules", rules),
     };
+    egress::own_parents(problems, &parts.egresses, &parts.listeners, &parts.dns);
     tube::check(problems, &parts.tubes, &known.tubes, &known.egresses);
     category::check(problems, &policy.categories, &known.tubes);
     policy::check(problems, &policy.rules, &policy.tests, &known);
@@ -260,9 +261,17 @@ fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
 
 /// Records what is legal and surely wrong. Parts with mistakes in them are left out: what they say is not what is meant.
 fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Timestamp) {
+    // What nothing uses may be what a name with a mistake in it meant.
+    if problems.errors() == 0 {
+        lint::tube::unused(problems, &parts.tubes, &policy.categories, &policy.rules);
+        lint::egress::unused(problems, &parts.egresses, &parts.tubes);
+    }
+    lint::listen::open_to_all(problems, &parts.listeners);
+    lint::listen::admin_for_all(problems, &parts.admin);
     lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
     lint::tube::ceilings(problems, &parts.link, &parts.tubes);
     lint::tube::hidden_peaks(problems, &parts.tubes);
+    lint::tube::inner_priorities(problems, &parts.tubes);
     if !policy.faulty {
         lint::category::unused(problems, &policy.categories, &policy.rules);
     }
@@ -275,6 +284,7 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     lint::rule::expired(problems, &policy.rules, today);
     lint::rule::covered(problems, &policy.rules, today);
     lint::rule::double_windows(problems, &policy.rules);
+    lint::rule::blocks_with_tube(problems, &policy.rules);
 }
 
 fn config(parts: GatewayFile, policy: PolicyFile, files: Vec<Arc<Path>>) -> Config {
@@ -286,8 +296,12 @@ fn config(parts: GatewayFile, policy: PolicyFile, files: Vec<Arc<Path>>) -> Conf
         drain: parts.gateway.drain,
         admin: parts.admin.address,
         log: parts.log,
-        listeners: parts.listeners,
-        egress: crate::egress::Spec { egresses: parts.egresses, dns: parts.dns, guard: parts.guard },
+        listeners: parts.listeners.into_iter().map(|draft| draft.spec).collect(),
+        egress: crate::egress::Spec {
+            egresses: parts.egresses.into_iter().map(|draft| draft.egress).collect(),
+            dns: parts.dns,
+            guard: parts.guard,
+        },
         categories: category::spec(policy.categories, &tubes),
         tubes: crate::tube::Spec { link: parts.link, tubes },
         clients: crate::client::Spec { groups: policy.groups.into_iter().map(|draft| draft.group).collect() },

@@ -12,6 +12,7 @@ use crate::config::problem::Problems;
 use crate::config::read::Files;
 use crate::config::table::{Table, Value};
 use crate::config::text::{Place, Placed, Text};
+use crate::tube::Tube;
 
 /// Where the parts of a `[category.NAME]` stand.
 pub(in crate::config) struct Draft {
@@ -150,11 +151,17 @@ pub(in crate::config) fn check(problems: &Problems, categories: &Categories, tub
     }
 }
 
-/// Without the places. `other` rides in the tube lying in the link itself that is served last, unless a tube is named.
-pub(in crate::config) fn spec(categories: Categories, tubes: &[crate::tube::Tube]) -> Spec {
+/// Without the places.
+pub(in crate::config) fn spec(categories: Categories, tubes: &[Tube]) -> Spec {
+    let other = other(&categories, tubes);
+    Spec { categories: categories.categories, other }
+}
+
+/// `other` rides in the tube lying in the link itself that is served last, unless a tube is named.
+pub(in crate::config) fn other(categories: &Categories, tubes: &[Tube]) -> TubeId {
     let outermost = tubes.iter().filter(|tube| tube.within.is_none());
     // `min_by_key` takes the first of equals, `max_by_key` the last. A configuration without tubes is refused.
     let last = outermost.min_by_key(|tube| u8::MAX - tube.priority).map(|tube| tube.id.clone());
-    let other = categories.other.map(|tube| tube.value).or(last).unwrap_or_else(|| TubeId::from("internet"));
-    Spec { categories: categories.categories, other }
+    let named = categories.other.as_ref().map(|tube| tube.value.clone());
+    named.or(last).unwrap_or_else(|| TubeId::from("internet"))
 }

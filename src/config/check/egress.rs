@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::listen;
 use super::names::reserved;
-use crate::base::{Cidr, EgressId, Name, Span, Target};
+use crate::base::{Cidr, EgressId, Host, Name, Span, Target};
+use crate::config::problem::Problems;
 use crate::config::table::Table;
 use crate::config::text::{Place, Placed};
 use crate::config::value::{Dscp, Readable, Wrong, quoted};
@@ -21,36 +23,45 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The contract's `deny`: what is on this machine or this wire.
 const DENY: [&str; 4] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"];
 
+/// A `[egress.NAME]` and where its parts stand.
+pub(in crate::config) struct Draft {
+    pub(in crate::config) egress: Egress,
+    pub(in crate::config) name: Place,
+    parent: Option<Place>,
+}
+
 /// Reads every `[egress.NAME]`.
-pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Egress> {
+pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Draft> {
     let problems = root.scope.problems;
     let mut egresses = Vec::new();
     for (name, table) in root.named("egress") {
         reserved(problems, &name, "system", "it is built in, and means the system's own route");
-        egresses.push(egress(&name.value, table));
+        egresses.push(egress(name, table));
     }
     egresses
 }
 
-fn egress(name: &str, mut table: Table<'_>) -> Egress {
+fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
     let (source_v4, source_v6) = sources(&mut table);
     let connect_timeout = table.take::<Span>("connect_timeout");
     if let Some(Placed { value: Span(Duration::ZERO), place }) = &connect_timeout {
         let hint = "for example `connect_timeout = \"10 s\"`";
         table.scope.problems.error(place, "`connect_timeout` is 0: no connection could be made", hint);
     }
+    let parent = table.take::<Parent>("parent");
+    let at = parent.as_ref().map(|parent| parent.place.clone());
     let egress = Egress {
-        id: EgressId::from(name),
+        id: EgressId::from(name.value.as_str()),
         source_v4,
         source_v6,
         interface: interface(&mut table),
         fwmark: table.take::<u32>("fwmark").map(|mark| mark.value),
         dscp: table.take::<Dscp>("dscp").map(|dscp| dscp.value.0),
-        parent: table.take::<Parent>("parent").map(|parent| parent.value),
+        parent: parent.map(|parent| parent.value),
         connect_timeout: connect_timeout.map_or(CONNECT, |span| span.value.0),
     };
     table.finish();
-    egress
+    Draft { egress, name: name.place, parent: at }
 }
 
 fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>) {
@@ -124,6 +135,43 @@ pub(in crate::config) fn dns(root: &mut Table<'_>) -> (Dns, Vec<(Name, Placed<Ip
     }
     table.finish();
     (Dns { servers: servers.into_iter().map(|server| server.value.0).collect(), hosts }, answers)
+}
+
+/// Records parents that are listeners of this very gateway: it would ask itself, and go on asking.
+pub(in crate::config) fn own_parents(problems: &Problems, egresses: &[Draft], listeners: &[listen::Draft], dns: &Dns) {
+    for Draft { egress, parent: at, .. } in egresses {
+        let (Some(Parent { target, .. }), Some(at)) = (&egress.parent, at) else { continue };
+        let own = |draft: &&listen::Draft| {
+            draft.address.is_some()
+                && draft.spec.address.port() == target.port
+                && addresses(&target.host, dns).any(|address| reaches(address, draft.spec.address.ip()))
+        };
+        if let Some(own) = listeners.iter().find(own) {
+            let message =
+                format!("the parent of egress `{}` is this gateway's own listener `{}`", egress.id, own.spec.id);
+            problems.error(
+                at,
+                message,
+                "every flow would go round in a circle; name another proxy, or leave `parent` out",
+            );
+        }
+    }
+}
+
+/// The addresses that a parent surely has; a name that only the world's servers know has none here.
+fn addresses<'a>(host: &'a Host, dns: &'a Dns) -> impl Iterator<Item = IpAddr> + 'a {
+    let (address, name) = match host {
+        Host::Addr(address) => (Some(*address), None),
+        Host::Name(name) => (None, Some(name)),
+    };
+    address.into_iter().chain(name.and_then(|name| dns.hosts.get(name)).into_iter().flatten().copied())
+}
+
+/// Whether who dials `address` reaches a listener on `bound`. Linux takes the unspecified address for this machine.
+fn reaches(address: IpAddr, bound: IpAddr) -> bool {
+    let here = address.is_loopback() || address.is_unspecified();
+    let everywhere = bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4();
+    address == bound || (here && everywhere) || (address.is_unspecified() && bound.is_loopback())
 }
 
 /// Reads `[guard]`.

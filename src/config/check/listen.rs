@@ -7,12 +7,21 @@ use super::names;
 use crate::base::{Cidr, ListenerId};
 use crate::config::problem::Problems;
 use crate::config::table::Table;
-use crate::config::text::Place;
+use crate::config::text::{Place, Placed};
 use crate::config::value::{Label, quoted};
 use crate::listen::{Mode, Spec};
 
+/// A `[[listener]]` and where its parts stand.
+pub(in crate::config) struct Draft {
+    pub(in crate::config) spec: Spec,
+    pub(in crate::config) clients: Vec<Placed<Cidr>>,
+    /// Where its address stands, if it has one.
+    pub(in crate::config) address: Option<Place>,
+    name: Option<Place>,
+}
+
 /// Reads every `[[listener]]`.
-pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<Spec> {
+pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<Draft> {
     let problems = root.scope.problems;
     let absent = !root.has("listener") && !root.has_slip_of("listener");
     let tables = root.tables("listener");
@@ -21,27 +30,15 @@ pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<S
             "add `[[listener]]` with `name`, `mode = \"explicit\"`, `address = \"127.0.0.1:3128\"` and `clients`";
         problems.error(&root.place, "there is no listener, so nobody could connect", hint);
     }
-    let mut specs = Vec::new();
-    let mut named = Vec::new();
-    let mut bound = Vec::new();
-    for table in tables {
-        let read = listener(table);
-        specs.push(read.spec);
-        named.extend(read.name);
-        bound.extend(read.address);
-    }
-    names::unique(problems, "listener", named.iter().map(|(name, place)| (name.as_str(), place)));
+    let drafts: Vec<Draft> = tables.into_iter().map(listener).collect();
+    let named = drafts.iter().filter_map(|draft| Some((draft.spec.id.as_str(), draft.name.as_ref()?)));
+    names::unique(problems, "listener", named);
+    let bound: Vec<_> = drafts.iter().filter_map(|draft| Some((draft.spec.address, draft.address.as_ref()?))).collect();
     addresses(problems, &bound, admin);
-    specs
+    drafts
 }
 
-struct Read {
-    spec: Spec,
-    name: Option<(String, Place)>,
-    address: Option<(SocketAddr, Place)>,
-}
-
-fn listener(mut table: Table<'_>) -> Read {
+fn listener(mut table: Table<'_>) -> Draft {
     let name = table.required::<Label>("name");
     let mode = table.choice("mode", &[("explicit", Mode::Explicit)]);
     table.needs("address", "\"127.0.0.1:3128\"");
@@ -52,14 +49,13 @@ fn listener(mut table: Table<'_>) -> Read {
         id: ListenerId::from(name.as_ref().map_or("", |name| name.value.0.as_str())),
         mode: mode.map_or(Mode::Explicit, |mode| mode.value),
         address: address.as_ref().map_or(stand_in, |address| address.value),
-        clients,
+        clients: clients.iter().map(|client| client.value).collect(),
     };
     table.finish();
-    let name = name.map(|name| (name.value.0, name.place));
-    Read { spec, name, address: address.map(|address| (address.value, address.place)) }
+    Draft { spec, clients, address: address.map(|address| address.place), name: name.map(|name| name.place) }
 }
 
-fn clients(table: &mut Table<'_>) -> Vec<Cidr> {
+fn clients(table: &mut Table<'_>) -> Vec<Placed<Cidr>> {
     let hint = "name the networks that may connect, for example `clients = [\"10.0.0.0/8\"]`; there is no open proxy by accident";
     let errors = table.scope.problems.errors();
     let place = match table.value("clients") {
@@ -71,11 +67,11 @@ fn clients(table: &mut Table<'_>) -> Vec<Cidr> {
     if clients.is_empty() && table.scope.problems.errors() == errors {
         table.scope.problems.error(&place, format!("{} has no `clients`", table.title), hint);
     }
-    clients.into_iter().map(|client| client.value).collect()
+    clients
 }
 
 /// Two sockets cannot listen on one address and port.
-fn addresses(problems: &Problems, bound: &[(SocketAddr, Place)], admin: &Admin) {
+fn addresses(problems: &Problems, bound: &[(SocketAddr, &Place)], admin: &Admin) {
     let clash = |a: &SocketAddr, b: &SocketAddr| {
         // Port 0 is any free port.
         let same_port = a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4();
@@ -91,6 +87,6 @@ fn addresses(problems: &Problems, bound: &[(SocketAddr, Place)], admin: &Admin) 
     if let Some((listener, at)) = bound.iter().find(|(address, _)| clash(address, &admin.address)) {
         let message = format!("[admin] and a listener are on one address: \"{}\"", admin.address);
         let hint = format!("the listener has {listener}; choose another port or address for one of them");
-        problems.error(admin.place.as_ref().unwrap_or(at), message, hint);
+        problems.error(admin.place.as_ref().unwrap_or(*at), message, hint);
     }
 }

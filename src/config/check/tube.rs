@@ -21,8 +21,11 @@ pub(in crate::config) struct Ceiling {
 /// A `[tube.NAME]` and where its parts stand.
 pub(in crate::config) struct Draft {
     pub(in crate::config) id: TubeId,
+    pub(in crate::config) name: Place,
     pub(in crate::config) within: Option<Placed<TubeId>>,
     pub(in crate::config) priority: u8,
+    /// Where the priority stands, if it was written.
+    pub(in crate::config) priority_at: Option<Place>,
     pub(in crate::config) ceiling: Ceiling,
     pub(in crate::config) share_by: ShareBy,
     pub(in crate::config) flows: Option<u32>,
@@ -59,6 +62,12 @@ impl Ceiling {
 }
 
 impl Draft {
+    /// Whether it has a ceiling at any time, so that even priority 0 waits.
+    pub(in crate::config) fn is_bounded(&self) -> bool {
+        let bounded = |ceiling: &Ceiling| ceiling.down.is_some() || ceiling.up.is_some();
+        bounded(&self.ceiling) || self.peaks.iter().any(|(_, ceiling)| bounded(ceiling))
+    }
+
     /// Without the places.
     pub(in crate::config) fn tube(&self) -> Tube {
         Tube {
@@ -110,16 +119,16 @@ pub(in crate::config) fn tubes(root: &mut Table<'_>) -> Vec<Draft> {
             break;
         }
         reserved(problems, &name, "none", "metrics use it for flows without a tube");
-        drafts.push(tube(&name.value, table));
+        drafts.push(tube(name, table));
     }
     drafts
 }
 
-fn tube(name: &str, mut table: Table<'_>) -> Draft {
+fn tube(name: Placed<String>, mut table: Table<'_>) -> Draft {
     let problems = table.scope.problems;
     let errors = problems.errors();
     let within = table.take::<String>("within");
-    let priority = table.take::<u8>("priority").map_or(PRIORITY, |priority| priority.value);
+    let priority = table.take::<u8>("priority");
     let ceiling = ceiling(&mut table);
     let words = [("client", ShareBy::Client), ("user", ShareBy::User), ("flow", ShareBy::Flow)];
     let share_by = table.choice("share_by", &words).map_or(ShareBy::default(), |by| by.value);
@@ -135,9 +144,11 @@ fn tube(name: &str, mut table: Table<'_>) -> Draft {
     let peaks = peaks(&mut table);
     table.finish();
     Draft {
-        id: TubeId::from(name),
+        id: TubeId::from(name.value.as_str()),
+        name: name.place,
         within: within.map(|within| within.map(|name| TubeId::from(name.as_str()))),
-        priority,
+        priority: priority.as_ref().map_or(PRIORITY, |priority| priority.value),
+        priority_at: priority.map(|priority| priority.place),
         ceiling,
         share_by,
         flows: flows.map(|flows| flows.value),

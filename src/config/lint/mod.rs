@@ -4,5 +4,6 @@ pub(super) mod category;
 pub(super) mod client;
 pub(super) mod egress;
 pub(super) mod list;
+pub(super) mod listen;
 pub(super) mod rule;
 pub(super) mod tube;

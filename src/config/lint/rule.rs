@@ -1,10 +1,10 @@
-//! Rules that do nothing.
+//! Rules, and parts of them, that do nothing.
 
 use jiff::civil::Date;
 
 use crate::config::check::policy::RuleDraft;
 use crate::config::problem::Problems;
-use crate::policy;
+use crate::policy::{self, Action};
 
 /// Rules beyond this are not compared with each other: the work grows with the square, and a check should take no
 /// longer than a person waits.
@@ -55,6 +55,16 @@ pub(in crate::config) fn double_windows(problems: &Problems, drafts: &[RuleDraft
                 let message = format!("the window `{window}` adds nothing to rule `{}`", draft.rule.id);
                 problems.warning(place, message, format!("`{wider}` is open whenever it is; take one of them away"));
             }
+        }
+    }
+}
+
+/// Warns of rules that block and name a tube: nothing flows through it.
+pub(in crate::config) fn blocks_with_tube(problems: &Problems, drafts: &[RuleDraft]) {
+    for draft in drafts.iter().filter(|draft| !draft.faulty && draft.rule.action == Action::Block) {
+        if let Some(place) = &draft.tube {
+            let message = format!("`tube` has no effect in rule `{}`, which blocks", draft.rule.id);
+            problems.warning(place, message, "take it away, or write `action = \"allow\"`");
         }
     }
 }

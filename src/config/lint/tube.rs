@@ -1,8 +1,10 @@
-//! Ceilings that never bind, and peaks that never hold.
+//! Tubes that nothing uses, priorities that promise too much, ceilings that never bind and peaks that never hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::base::{Direction, Rate, TubeId, Window};
+use crate::config::check::category::{self, Categories};
+use crate::config::check::policy::RuleDraft;
 use crate::config::check::tube::Draft;
 use crate::config::problem::Problems;
 use crate::config::text::Placed;
@@ -31,6 +33,12 @@ pub(in crate::config) fn ceilings(problems: &Problems, link: &Link, tubes: &[Dra
     }
 }
 
+/// The tubes around one, from the inside out.
+fn around<'a>(by_name: &HashMap<&TubeId, &'a Draft>, tube: &Draft) -> impl Iterator<Item = &'a Draft> {
+    let outer = |tube: &Draft| tube.within.as_ref().and_then(|id| by_name.get(&id.value).copied());
+    std::iter::successors(outer(tube), move |tube| outer(tube)).take(DEEPEST)
+}
+
 /// The first rate below this one on the way from the tube to the link.
 fn lower_around(
     by_name: &HashMap<&TubeId, &Draft>,
@@ -40,8 +48,7 @@ fn lower_around(
     rate: Rate,
     when: Option<&Window>,
 ) -> Option<(Rate, String)> {
-    let outer = |tube: &&Draft| tube.within.as_ref().and_then(|id| by_name.get(&id.value).copied());
-    for around in std::iter::successors(outer(&tube), outer).take(DEEPEST) {
+    for around in around(by_name, tube) {
         let held = in_force(around, direction, when);
         if let Some(lower) = held.filter(|held| *held < rate) {
             return Some((lower, format!("tube `{}`", around.id)));
@@ -90,5 +97,50 @@ pub(in crate::config) fn hidden_peaks(problems: &Problems, tubes: &[Draft]) {
                 problems.warning(&when.place, message, hint);
             }
         }
+    }
+}
+
+/// Warns of tubes in which nothing ever flows: no category or rule names them, and no tube lies within.
+pub(in crate::config) fn unused(problems: &Problems, tubes: &[Draft], categories: &Categories, rules: &[RuleDraft]) {
+    let specs: Vec<_> = tubes.iter().map(Draft::tube).collect();
+    let other = category::other(categories, &specs);
+    let named = categories.categories.iter().filter_map(|category| category.tube.as_ref());
+    let named = named.chain(rules.iter().filter_map(|draft| draft.rule.tube.as_ref())).chain([&other]);
+    let named = named.chain(tubes.iter().filter_map(|tube| Some(&tube.within.as_ref()?.value)));
+    let named: HashSet<&TubeId> = named.collect();
+    for tube in tubes.iter().filter(|tube| !named.contains(&tube.id)) {
+        let message = format!("nothing flows through tube `{}`: no category and no rule names it", tube.id);
+        let hint = format!("write `tube = \"{}\"` in a category or rule of the policy, or take the tube away", tube.id);
+        problems.warning(&tube.name, message, hint);
+    }
+}
+
+/// Warns of tubes that are to be served before others, and lie in one that is served later or holds them back. What is
+/// clear, of priority 0 without a ceiling around it, is never held back, wherever it lies.
+pub(in crate::config) fn inner_priorities(problems: &Problems, tubes: &[Draft]) {
+    let by_name: HashMap<&TubeId, &Draft> = tubes.iter().map(|tube| (&tube.id, tube)).collect();
+    for tube in tubes.iter().filter(|tube| !tube.faulty) {
+        let holds = |outer: &&Draft| match tube.priority {
+            0 => outer.is_bounded(),
+            priority => outer.priority > priority,
+        };
+        let Some(outer) = around(&by_name, tube).find(holds) else { continue };
+        let Some(place) = tube.priority_at.as_ref().or(tube.within.as_ref().map(|within| &within.place)) else {
+            continue;
+        };
+        let (id, priority, outer) = (&tube.id, tube.priority, &outer.id);
+        let (message, hint) = match priority {
+            0 => (
+                format!("tube `{id}` has priority 0, and waits all the same for the ceiling of tube `{outer}`"),
+                "to make it clear, take `within` away".to_owned(),
+            ),
+            _ => (
+                format!(
+                    "tube `{id}` has priority {priority}, and is served first only within tube `{outer}`, which comes later"
+                ),
+                format!("take `within` away, or give `{outer}` the better priority"),
+            ),
+        };
+        problems.warning(place, message, hint);
     }
 }

@@ -10,6 +10,9 @@ fn what_has_no_mistake_has_no_problem() {
     assert!(outcome.config.is_some());
 }
 
+/// The way out and its use, which go together.
+const WAN: &str = "egress = \"wan\"\n[egress.wan]";
+
 /// In the gateway's file, each change and what it leads to.
 #[test]
 fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
@@ -23,15 +26,15 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ("name = \"gw1\"", "name = \"ŵ\"", "2:8 `name` cannot be \"ŵ\": it has a character that no name may have"),
         ("policy = \"policy.toml\"", "policy = \"none.toml\"", "4:10 cannot read \"etc/none.toml\": it does not exist"),
         ("Europe/London", "Europe/Lundon", "3:12 there is no time zone \"Europe/Lundon\""),
-        ("[egress.wan]", "[egres.wan]", "17:2 unknown key `egres` in clearway.toml"),
-        ("[egress.wan]", "[egress.system]", "17:9 `system` is reserved"),
-        ("[egress.wan]", "[[egress]]", "17:1 `egress` is a list, but must be a table"),
-        ("[egress.wan]", "[egress]", "18:1 `dscp` is no table in [egress]"),
-        ("[egress.wan]", "[category.wan]", "17:2 unknown key `category` in clearway.toml"),
+        (WAN, "\n[egres.wan]", "17:2 unknown key `egres` in clearway.toml"),
+        (WAN, "\n[egress.system]", "17:9 `system` is reserved"),
+        (WAN, "\n[[egress]]", "17:1 `egress` is a list, but must be a table"),
+        (WAN, "\n[egress]", "18:1 `dscp` is no table in [egress]"),
+        (WAN, "\n[category.wan]", "17:2 unknown key `category` in clearway.toml"),
         // syntax
         ("dscp = \"LE\"", "dscp = LE", "18:8 not TOML: string values must be quoted"),
         ("dscp = \"LE\"", "dscp = \"LE", "18:11 not TOML: invalid basic string"),
-        ("[egress.wan]", "[tube.internet]", "17:7 not TOML: duplicate key"),
+        (WAN, "\n[tube.internet]", "17:7 not TOML: duplicate key"),
         ("[gateway]", "[gateway", "1:9 not TOML: unclosed table"),
         ("[[listener]]", "[[listener]", "6:12 not TOML: unclosed array table"),
         ("[tube.internet]", "[tube.internet", "14:15 not TOML: unclosed table"),
@@ -123,6 +126,16 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "dscp = \"LE\"",
             "parent = \"http://u:%zz@p:1\"",
             "18:10 `parent` cannot be read: user or password is not percent-encoded UTF-8",
+        ),
+        (
+            "dscp = \"LE\"",
+            "parent = \"http://127.0.0.1:3128\"",
+            "18:10 the parent of egress `wan` is this gateway's own listener `staff`",
+        ),
+        (
+            "dscp = \"LE\"",
+            "parent = \"http://gw.example:3128\"\n[dns]\nhosts = { \"gw.example\" = [\"192.0.2.1\", \"127.0.0.1\"] }\n[guard]\ndeny = []",
+            "18:10 the parent of egress `wan` is this gateway's own listener `staff`",
         ),
         ("dscp = \"LE\"", "connect_timeout = \"0 s\"", "18:19 `connect_timeout` is 0: no connection could be made"),
         // dns and guard

@@ -23,7 +23,7 @@ priority = 0
 
 [tube.internet]
 ceiling = { down = "60 Mbit/s", up = "20 Mbit/s" }
-
+egress = "wan"
 [egress.wan]
 dscp = "LE"
 "#;
