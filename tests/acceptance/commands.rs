@@ -1,4 +1,4 @@
-//! The commands on the contract's example files, and on a file with eight mistakes.
+//! The commands on the contract's example files, on those that are shipped, and on a file with eight mistakes.
 
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,35 @@ fn the_contracts_example_is_right() {
 
 #[test]
 fn the_examples_two_tests_pass() {
-    let ran = on_example("test", &[]).ok();
-    assert!(ran.text().lines().count() >= 3, "a line a test and a count: {}", ran.text());
-    assert!(ran.text().lines().last().unwrap().contains('2'), "{}", ran.text());
+    passes(&on_example("test", &[]), 2);
+}
+
+/// A line a test, each of which passed, and their count.
+#[track_caller]
+fn passes(ran: &crate::world::tool::Ran, tests: usize) {
+    assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
+    let text = ran.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let (count, each) = lines.split_last().expect("a count");
+    assert_eq!(*count, format!("{tests} passed, 0 failed"));
+    assert_eq!(each.len(), tests, "{text}");
+    assert!(each.iter().all(|line| line.starts_with("ok ")), "{text}");
+}
+
+#[test]
+fn what_is_shipped_has_no_mistake_one_true_warning_and_passes_its_own_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let file = folder.join("clearway.toml");
+    let ran = clearway(&["check", "-c", file.to_str().unwrap(), "--json"]).ok();
+    let problems: Vec<serde_json::Value> = ran.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [warning] = problems.as_slice() else { panic!("one warning: {problems:#?}") };
+    assert_eq!(warning["severity"], "warning");
+    assert_eq!(warning["file"], folder.join("lists/clinical.txt").to_str().unwrap());
+    assert_eq!(warning["message"], "a list of the clinical category `clinical` has no entry");
+    let policy = std::fs::read_to_string(folder.join("policy.toml")).unwrap();
+    let tests = policy.lines().filter(|line| line.starts_with("[[test]]")).count();
+    assert!(tests > 0);
+    passes(&clearway(&["test", "-c", file.to_str().unwrap()]), tests);
 }
 
 #[test]
@@ -94,9 +120,17 @@ fn explain_answers_for_other_people_times_and_lists() {
         ("www.facebook.com", "10.1.2.3", "2026-11-24 12:30", "allow", "social", "", Some(10_000_000)),
         ("www.facebook.com", "10.1.2.3", "2026-11-24 15:00", "allow", "social", "", Some(30_000_000)),
         ("www.facebook.com", "10.1.2.3", "2026-12-25 12:30", "allow", "social", "", Some(30_000_000)),
-        ("www.facebook.com", "10.4.1.1", "2027-04-01 10:00", "block", "social", "social-in-working-hours", None),
+        (
+            "www.facebook.com",
+            "10.4.1.1",
+            "2027-04-01 10:00",
+            "block",
+            "social",
+            "social-in-working-hours",
+            Some(30_000_000),
+        ),
         ("198.51.100.7:443", "10.1.2.3", "2026-11-24 12:30", "allow", "clinical", "clinical-always", None),
-        ("x.malware.example", "10.1.2.3", "2026-11-24 12:30", "block", "internet", "security-blocks", None),
+        ("x.malware.example", "10.1.2.3", "2026-11-24 12:30", "block", "internet", "security-blocks", Some(20_000_000)),
         (
             "cdn.example.wales.nhs.uk",
             "10.1.2.3",
@@ -112,8 +146,9 @@ fn explain_answers_for_other_people_times_and_lists() {
         let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
         assert_eq!((&told["action"], &told["tube"]), (&action.into(), &tube.into()), "{target} {from} {at}: {told}");
         assert_eq!(told["rule"]["name"].as_str().unwrap_or_default(), rule, "{target} {from} {at}: {told}");
-        if let Some(down) = limit {
-            assert_eq!(told["limit"]["down"], down, "{target} {from} {at}: {told}");
+        match limit {
+            Some(down) => assert_eq!(told["limit"]["down"], down, "{target} {from} {at}: {told}"),
+            None => assert_eq!(told.get("limit"), Some(&serde_json::Value::Null), "{target} {from} {at}: {told}"),
         }
     }
 }
