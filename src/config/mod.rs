@@ -14,6 +14,7 @@ mod render;
 pub mod spec;
 mod table;
 mod text;
+mod unit;
 mod value;
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(super) struct Table<'a> {
     pub(super) place: Place,
     entries: Option<&'a DeTable<'a>>,
     asked: Vec<&'static str>,
+    /// Words that people write for a key, which are spelled nothing like it.
+    synonyms: &'static [(&'static str, &'static str)],
     is_root: bool,
 }
 
@@ -37,7 +39,19 @@ pub(super) struct Value<'a> {
     /// The key it belongs to.
     pub(super) key: &'static str,
     pub(super) place: Place,
+    stands: Stands,
     raw: &'a DeValue<'a>,
+}
+
+/// Where a value stands under its key, which an example must show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// `key = value`
+    Alone,
+    /// `key = [value]`
+    InList,
+    /// `key = { "name" = value }`
+    UnderName,
 }
 
 impl<'a> Scope<'a> {
@@ -51,7 +65,15 @@ impl<'a> Table<'a> {
     /// A whole document.
     pub(super) fn root(scope: Scope<'a>, title: &str, entries: &'a DeTable<'a>) -> Self {
         let entries = Some(entries);
-        Table { scope, title: title.to_owned(), place: scope.place(0..0), entries, asked: Vec::new(), is_root: true }
+        Table {
+            scope,
+            title: title.to_owned(),
+            place: scope.place(0..0),
+            entries,
+            asked: Vec::new(),
+            synonyms: &[],
+            is_root: true,
+        }
     }
 
     /// Whether there is no such table, so that only defaults come out.
@@ -65,7 +87,13 @@ impl<'a> Table<'a> {
         let spanned = self.entries?.get(key)?;
         // The parser puts an empty value in place of one it could not read.
         let (scope, span) = (self.scope, spanned.span());
-        (span != (0..0)).then(|| Value { scope, key, place: scope.place(span), raw: spanned.get_ref() })
+        let place = scope.place(span.clone());
+        (span != (0..0)).then(|| Value { scope, key, place, stands: Stands::Alone, raw: spanned.get_ref() })
+    }
+
+    /// Words that people write for a key, for the hint.
+    pub(super) fn synonyms(&mut self, synonyms: &'static [(&'static str, &'static str)]) {
+        self.synonyms = synonyms;
     }
 
     /// Whether a key was written, right or wrong.
@@ -92,8 +120,11 @@ impl<'a> Table<'a> {
     /// A list; wrong items are recorded and left out.
     pub(super) fn list<T: Readable>(&mut self, key: &'static str) -> Option<Vec<Placed<T>>> {
         let value = self.value(key)?;
-        let items = value.items()?;
-        Some(items.iter().filter_map(Value::read).collect())
+        if !value.is_list() {
+            value.wrong_kind("a list", &value.as_list::<T>());
+            return None;
+        }
+        Some(value.items()?.iter().filter_map(Value::read).collect())
     }
 
     /// One value or a list of them.
@@ -105,19 +136,19 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A table in a table: `[link]`.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Table<'a>> {
+    /// A table in a table; `example` shows how one is written.
+    pub(super) fn table(&mut self, key: &'static str, example: &str) -> Option<Table<'a>> {
         let value = self.value(key)?;
         let title = if self.is_root { format!("[{key}]") } else { format!("`{key}`") };
-        value.table(title, &format!("[{key}]"))
+        value.table(title, example)
     }
 
     /// A table in a table; an empty one where it is absent, so that its defaults hold.
     pub(super) fn table_or_empty(&mut self, key: &'static str) -> Table<'a> {
         let title = format!("[{key}]");
         let (scope, place) = (self.scope, self.scope.place(0..0));
-        let absent = Table { scope, title, place, entries: None, asked: Vec::new(), is_root: false };
-        self.table(key).unwrap_or(absent)
+        let absent = Table { scope, title, place, entries: None, asked: Vec::new(), synonyms: &[], is_root: false };
+        self.table(key, &format!("[{key}]")).unwrap_or(absent)
     }
 
     /// A list of tables: `[[rule]]`, or `key = [{ .. }]`.
@@ -144,7 +175,8 @@ impl<'a> Table<'a> {
         let mut found = Vec::with_capacity(entries.len());
         for (name, inner) in entries {
             let at = self.scope.place(name.span());
-            let inner = Value { scope: self.scope, key, place: self.scope.place(inner.span()), raw: inner.get_ref() };
+            let place = self.scope.place(inner.span());
+            let inner = Value { scope: self.scope, key, place, stands: Stands::Alone, raw: inner.get_ref() };
             let name = name.get_ref();
             if let DeValue::Table(_) = inner.raw {
                 if let Err(why) = super::value::check_name(name) {
@@ -171,7 +203,8 @@ impl<'a> Table<'a> {
             .filter(|(_, value)| value.span() != (0..0))
             .map(|(name, value)| {
                 let name = Placed { value: name.get_ref().to_string(), place: scope.place(name.span()) };
-                (name, Value { scope, key, place: scope.place(value.span()), raw: value.get_ref() })
+                let place = scope.place(value.span());
+                (name, Value { scope, key, place, stands: Stands::UnderName, raw: value.get_ref() })
             })
             .collect();
         pairs.sort_by_key(|(name, _)| name.place.span.start);
@@ -209,7 +242,10 @@ impl<'a> Table<'a> {
             if self.asked.contains(&name) {
                 continue;
             }
-            let hint = if elsewhere.contains(&name) {
+            let meant = self.synonyms.iter().find(|(word, _)| *word == name).map(|(_, key)| key);
+            let hint = if let Some(meant) = meant {
+                format!("did you mean `{meant}`?")
+            } else if elsewhere.contains(&name) {
                 format!("`{name}` belongs in {place}")
             } else {
                 nearest::hint(name, &self.asked, "allowed here:")
@@ -218,6 +254,14 @@ impl<'a> Table<'a> {
             self.scope.problems.unknown_key(&self.scope.place(key.span()), message, hint);
         }
     }
+}
+
+/// A longer value is not written out again in a hint.
+const SHOWN_AGAIN: usize = 80;
+
+/// An example as a list, which some are already.
+fn in_brackets(example: &str) -> String {
+    if example.starts_with('[') { example.to_owned() } else { format!("[{example}]") }
 }
 
 /// What a name may be.
@@ -274,7 +318,7 @@ impl<'a> Value<'a> {
         text
     }
 
-    /// Whether it is a list, a table, a string.
+    /// Whether it is a list.
     pub(super) fn is_list(&self) -> bool {
         self.raw.is_array()
     }
@@ -284,6 +328,11 @@ impl<'a> Value<'a> {
         self.raw.is_str()
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.raw.is_table()
+    }
+
     /// The items of a list.
     pub(super) fn items(&self) -> Option<Vec<Value<'a>>> {
         let DeValue::Array(items) = self.raw else {
@@ -291,11 +340,12 @@ impl<'a> Value<'a> {
             return None;
         };
         let (scope, key) = (self.scope, self.key);
+        let stands = if self.stands == Stands::Alone { Stands::InList } else { self.stands };
         Some(
             items
                 .iter()
                 .filter(|item| item.span() != (0..0))
-                .map(|item| Value { scope, key, place: scope.place(item.span()), raw: item.get_ref() })
+                .map(|item| Value { scope, key, place: scope.place(item.span()), stands, raw: item.get_ref() })
                 .collect(),
         )
     }
@@ -307,7 +357,15 @@ impl<'a> Value<'a> {
             return None;
         };
         let place = self.place.clone();
-        Some(Table { scope: self.scope, title, place, entries: Some(entries), asked: Vec::new(), is_root: false })
+        Some(Table {
+            scope: self.scope,
+            title,
+            place,
+            entries: Some(entries),
+            asked: Vec::new(),
+            synonyms: &[],
+            is_root: false,
+        })
     }
 
     /// Records that it is another kind of value than it must be.
@@ -321,7 +379,21 @@ impl<'a> Value<'a> {
         self.scope.problems.error(&self.place, message, hint);
     }
 
+    /// How it is written as a list: itself in brackets, where it can be an item.
+    fn as_list<T: Readable>(&self) -> String {
+        let written = self.scope.text.text.get(self.place.span.clone()).unwrap_or_default();
+        let plain = written.len() <= SHOWN_AGAIN && !written.contains(char::is_control);
+        match T::read(self.raw) {
+            Ok(_) if plain && T::SHOWN => format!("write `{} = [{written}]`", self.key),
+            _ => format!("for example `{} = {}`", self.key, in_brackets(T::EXAMPLE)),
+        }
+    }
+
     fn example(&self, example: &str) -> String {
-        format!("for example `{} = {example}`", self.key)
+        match self.stands {
+            Stands::Alone => format!("for example `{} = {example}`", self.key),
+            Stands::InList => format!("for example `{} = {}`", self.key, in_brackets(example)),
+            Stands::UnderName => format!("for example `{} = {{ \"intranet.example\" = {example} }}`", self.key),
+        }
     }
 }

@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use toml::de::{DeInteger, DeValue};
 
 use crate::base::cidr::CidrError;
-use crate::base::{Cidr, Name, Rate, Span, Target, Window};
+use crate::base::{Cidr, Name, Target, Window};
 use crate::category::{Pattern, PatternError};
 
 /// A type that a value can be read as.
@@ -79,8 +79,6 @@ macro_rules! texts {
 }
 
 texts! {
-    Rate, "a rate in a string", r#""20 Mbit/s""#;
-    Span, "a time in a string", r#""10 s""#;
     Window, "a window in a string", r#""Mon-Fri 12:00-14:00 except bank-holidays""#;
     Name, "a name in a string", r#""intranet.example""#;
     Target, "a target in a string", r#""https://www.example.org/""#;

@@ -20,6 +20,8 @@ use crate::egress::{Dns, Egress, Guard, Parent};
 /// 1, 3 and 7 s), and less than a person waits.
 const CONNECT: Duration = Duration::from_secs(10);
 
+const HOSTS: &str = "`hosts = { \"intranet.example\" = \"192.0.2.1\" }`";
+
 /// The contract's `deny`: what is on this machine or this wire.
 const DENY: [&str; 4] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"];
 
@@ -102,12 +104,12 @@ pub(in crate::config) fn dns(root: &mut Table<'_>) -> (Dns, Vec<(Name, Placed<Ip
     let problems = table.scope.problems;
     let mut hosts: HashMap<Name, Vec<IpAddr>> = HashMap::new();
     let mut answers: Vec<(Name, Placed<IpAddr>)> = Vec::new();
-    for (name, value) in table.table("hosts").map(|hosts| hosts.pairs("hosts")).unwrap_or_default() {
+    for (name, value) in table.table("hosts", HOSTS).map(|hosts| hosts.pairs("hosts")).unwrap_or_default() {
         let parsed = match name.value.parse::<Name>() {
             Ok(parsed) => parsed,
             Err(error) => {
-                let hint = "for example `hosts = { \"intranet.example\" = \"192.0.2.1\" }`";
-                problems.error(&name.place, format!("{} is no name: it {error}", quoted(&name.value)), hint);
+                let message = format!("{} is no name: it {error}", quoted(&name.value));
+                problems.error(&name.place, message, format!("for example {HOSTS}"));
                 continue;
             }
         };
@@ -116,8 +118,11 @@ pub(in crate::config) fn dns(root: &mut Table<'_>) -> (Dns, Vec<(Name, Placed<Ip
         } else if value.is_text() {
             value.read().into_iter().collect()
         } else {
-            let hint = "put the whole name in quotes: `\"intranet.example\" = \"192.0.2.1\"`";
-            value.wrong_kind("an address or a list of them", hint);
+            let hint = match value.is_table() {
+                true => "put the whole name in quotes: `\"intranet.example\" = \"192.0.2.1\"`".to_owned(),
+                false => format!("for example {HOSTS}"),
+            };
+            value.wrong_kind("an address or a list of them", &hint);
             continue;
         };
         if hosts.contains_key(&parsed) {

@@ -52,6 +52,20 @@ pub(in crate::config) struct Known<'a> {
 
 const ACTIONS: &[(&str, Action)] = &[(Action::Allow.as_str(), Action::Allow), (Action::Block.as_str(), Action::Block)];
 
+/// What people write in a rule for what it calls otherwise.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("category", "to"),
+    ("categories", "to"),
+    ("target", "to"),
+    ("group", "from"),
+    ("groups", "from"),
+    ("client", "from"),
+    ("clients", "from"),
+    ("window", "when"),
+    ("time", "when"),
+    ("until", "expires"),
+];
+
 /// Reads `default`.
 pub(in crate::config) fn default(root: &mut Table<'_>) -> Action {
     root.needs("default", "\"allow\"");
@@ -76,6 +90,7 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
     let problems = table.scope.problems;
     let errors = problems.errors();
     let source = table.place.source();
+    table.synonyms(SYNONYMS);
     let name = table.required::<Label>("name");
     let (to, to_at) = conditions(&mut table, "to", false, |name: String| CategoryId::from(name.as_str()));
     let (from, from_at) = conditions(&mut table, "from", false, |name: String| GroupId::from(name.as_str()));
@@ -143,6 +158,10 @@ fn reason(value: &Value<'_>) -> Text {
         return Text { en: value.read::<String>().map(|text| text.value), cy: None };
     }
     let example = "`reason = \"..\"`, or in both languages as `reason = { en = \"..\", cy = \"..\" }`";
+    if !value.is_table() {
+        value.wrong_kind("a text or { en, cy }", &format!("write it as {example}"));
+        return Text::default();
+    }
     let Some(mut table) = value.table("`reason`".to_owned(), example) else { return Text::default() };
     let en = table.take::<String>("en").map(|text| text.value);
     let cy = table.take::<String>("cy").map(|text| text.value);
@@ -175,7 +194,8 @@ fn test(mut table: Table<'_>, zone: &TimeZone) -> Option<TestDraft> {
         None => None,
     };
     table.needs("expect", "{ action = \"allow\", tube = \"clinical\" }");
-    let (expect, places) = table.table("expect").map(expect).unwrap_or_default();
+    let (expect, places) =
+        table.table("expect", "`expect = { action = \"allow\", tube = \"clinical\" }`").map(expect).unwrap_or_default();
     table.finish();
     let test = Test { target: target?.value, from, user, at, expect, source };
     Some(TestDraft { test, expect: places })

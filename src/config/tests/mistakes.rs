@@ -260,7 +260,7 @@ fn every_mistake_of_the_policy_is_found_at_its_place() {
             &rule("expires = 2027-03-31T00:00:00Z"),
             "15:11 `expires` cannot be 2027-03-31T00:00:00Z: a day is wanted, without a time",
         ),
-        ("[group.team]", &rule("reason = 1"), "15:10 `reason` is a number, but must be a table"),
+        ("[group.team]", &rule("reason = 1"), "15:10 `reason` is a number, but must be a text or { en, cy }"),
         ("[group.team]", &rule("reason = { de = \"x\" }"), "15:10 `reason` says nothing"),
         (
             "[group.team]",
@@ -363,26 +363,6 @@ down = "1 Gbit/s"
 }
 
 #[test]
-fn hints_say_what_to_write() {
-    for (from, to, hint) in [
-        ("share_by", "share_by = \"cleint\"", "did you mean `client`? allowed: `client`, `user` and `flow`"),
-        ("key", "celing = 1", "did you mean `ceiling`?"),
-        (
-            "key",
-            "colour = 1",
-            "allowed here: `within`, `priority`, `ceiling`, `share_by`, `flows`, `egress` and `peak`",
-        ),
-        ("ceiling", "ceiling = 5", "write it as `ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`"),
-        ("egress", "egress = \"wann\"", "did you mean `wan`?"),
-        ("egress", "egress = \"satellite\"", "the egresses are `wan` and `system`"),
-        ("priority", "priority = \"0\"", "for example `priority = 1`"),
-    ] {
-        let outcome = World::new(change(GATEWAY, "priority = 0", to), POLICY).read();
-        assert_eq!(outcome.problems[0].hint, hint, "{from}");
-    }
-}
-
-#[test]
 fn a_file_that_cannot_be_read_is_one_problem() {
     let outcome = World::default().read();
     assert_eq!(
@@ -438,12 +418,12 @@ fn a_problem_is_rendered_with_its_line_and_an_arrow() {
 15 | ceiling = { down = "60 Mb/s", up = "20 Mbit/s" }
    |                    ^^^^^^^^^
    |
-   = hint: for example `down = "20 Mbit/s"`
+   = hint: write `"60 Mbit/s"`
 
 "#
     );
     assert_eq!(
         serde_json::to_string(&outcome.problems[0]).unwrap(),
-        r#"{"severity":"error","file":"etc/clearway.toml","line":15,"column":20,"message":"`down` cannot be \"60 Mb/s\": the unit must be one of bit/s, kbit/s, Mbit/s, Gbit/s","hint":"for example `down = \"20 Mbit/s\"`"}"#
+        r#"{"severity":"error","file":"etc/clearway.toml","line":15,"column":20,"message":"`down` cannot be \"60 Mb/s\": the unit must be one of bit/s, kbit/s, Mbit/s, Gbit/s","hint":"write `\"60 Mbit/s\"`"}"#
     );
 }
