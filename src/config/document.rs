@@ -42,8 +42,19 @@ pub(super) fn parse<'t>(problems: &Problems, text: &'t Arc<Text>) -> DeTable<'t>
 fn record(problems: &Problems, text: &Arc<Text>, kept: &str) -> Option<Range<u32>> {
     let mut errors = DeTable::parse_recoverable(kept).1;
     errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    // Under a header that is there twice, keys that are there twice are no mistake of their own.
+    let mut doubled = 0..0;
     for error in errors.iter().take(LISTED) {
         let span = error.span().unwrap_or(0..0);
+        let line = text.line(span.start);
+        if error.message() == DUPLICATE {
+            if doubled.contains(&line) {
+                continue;
+            }
+            if text.line_text(line).1.trim_start().starts_with('[') {
+                doubled = line..text.next_header(line);
+            }
+        }
         let blame = blame(text, kept, error, span);
         let (message, hint) = blame.said.unwrap_or_else(|| said(error.message()));
         problems.syntax(&Place::new(text, blame.span), message, hint, error.message() != DUPLICATE);

@@ -124,6 +124,8 @@ pub(super) struct GatewayFile {
     pub(super) link: crate::tube::Link,
     pub(super) tubes: Vec<tube::Draft>,
     pub(super) egresses: Vec<egress::Draft>,
+    /// It is not even TOML: lines of it were not read.
+    pub(super) broken: bool,
 }
 
 /// What `policy.toml` says.
@@ -136,6 +138,8 @@ pub(super) struct PolicyFile {
     pub(super) tests: Vec<TestDraft>,
     /// Something in it is wrong, so that what it does not say is not to be trusted.
     pub(super) faulty: bool,
+    /// It is not even TOML: lines of it were not read, and what the others say without them is not what is meant.
+    pub(super) broken: bool,
 }
 
 impl Files<'_> {
@@ -196,7 +200,9 @@ const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "lin
 
 fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let text = files.open(path, None)?;
+    let before = files.problems.errors();
     let document = document::parse(files.problems, &text);
+    let broken = files.problems.errors() > before;
     let scope = Scope { text: &text, problems: files.problems };
     let mut root = Table::root(scope, &title(path), &document);
     let gateway = gateway::gateway(&mut root, path);
@@ -209,7 +215,7 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let tubes = tube::tubes(&mut root);
     let egresses = egress::egresses(&mut root);
     root.finish_with(IN_POLICY, "the policy file, which `[gateway] policy` names");
-    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses })
+    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses, broken })
 }
 
 fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
@@ -218,11 +224,13 @@ fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
     let categories = Categories::default();
     let (groups, rules, tests) = (Vec::new(), Vec::new(), Vec::new());
     let default = Action::Block;
-    let mut policy = PolicyFile { calendar, default, categories, groups, rules, tests, faulty: true };
+    let mut policy = PolicyFile { calendar, default, categories, groups, rules, tests, faulty: true, broken: true };
     let Some(named) = &parts.gateway.policy else { return policy };
     let path = gateway::beside(&named.place.text.file, &named.value);
     let Some(text) = files.open(&path, Some(&named.place)) else { return policy };
+    let before = files.problems.errors();
     let document = document::parse(files.problems, &text);
+    policy.broken = files.problems.errors() > before;
     let scope = Scope { text: &text, problems: files.problems };
     let mut root = Table::root(scope, &title(&path), &document);
     policy.default = policy::default(&mut root);
@@ -269,9 +277,14 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     lint::listen::open_to_all(problems, &parts.listeners);
     lint::listen::admin_for_all(problems, &parts.admin);
     lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
-    lint::tube::ceilings(problems, &parts.link, &parts.tubes);
-    lint::tube::hidden_peaks(problems, &parts.tubes);
-    lint::tube::inner_priorities(problems, &parts.tubes);
+    if !parts.broken {
+        lint::tube::ceilings(problems, &parts.link, &parts.tubes);
+        lint::tube::hidden_peaks(problems, &parts.tubes);
+        lint::tube::inner_priorities(problems, &parts.tubes);
+    }
+    if policy.broken {
+        return;
+    }
     if !policy.faulty {
         lint::category::unused(problems, &policy.categories, &policy.rules);
     }

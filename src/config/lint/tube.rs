@@ -121,6 +121,7 @@ pub(in crate::config) fn inner_priorities(problems: &Problems, tubes: &[Draft]) 
     let by_name: HashMap<&TubeId, &Draft> = tubes.iter().map(|tube| (&tube.id, tube)).collect();
     for tube in tubes.iter().filter(|tube| !tube.faulty) {
         let holds = |outer: &&Draft| match tube.priority {
+            _ if outer.faulty => false,
             0 => outer.is_bounded(),
             priority => outer.priority > priority,
         };

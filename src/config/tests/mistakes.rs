@@ -363,6 +363,24 @@ down = "1 Gbit/s"
 }
 
 #[test]
+fn a_mistake_of_syntax_brings_no_others_with_it() {
+    let doubled = format!("{POLICY}[group.team]\nclients = [\"10.5.0.0/16\"]\nusers = [\"rhian\"]\n");
+    let outcome = World::new(GATEWAY, doubled).read();
+    assert_eq!(lines(&outcome.problems), ["error policy.toml:14:8 not TOML: duplicate key"]);
+    // The clinical category would have no entry, the list would take a protected name, the rules would cover others.
+    let broken = change(POLICY, "[\"wales.nhs.uk\"]", "wales.nhs.uk");
+    let broken = change(&broken, "domains = [\"facebook.com\"]", "domains = [\"uk\"]")
+        + "[category.idle]\n[[rule]]\nname = \"a\"\naction = \"block\"\n[[rule]]\nname = \"b\"\naction = \"block\"\n";
+    let outcome = World::new(GATEWAY, broken).read();
+    assert_eq!(lines(&outcome.problems), ["error policy.toml:6:11 not TOML: string values must be quoted"]);
+    // As if it said nothing, the inner tube would have priority 1.
+    let gateway = change(GATEWAY, "egress = \"wan\"\n", "priority = 2\n");
+    let gateway = format!("{gateway}[tube.inner]\nwithin = \"internet\"\npriority = low\n");
+    let outcome = World::new(gateway, POLICY).read();
+    assert_eq!(lines(&outcome.problems), ["error clearway.toml:21:12 not TOML: string values must be quoted"]);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_one_problem() {
     let outcome = World::default().read();
     assert_eq!(
