@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::world::load::{Meter, Sink, Tunnel, Way, runtime};
-use crate::world::setup::NEWS;
+use crate::world::setup::{NEWS, SOCIAL};
 use crate::world::{Answer, Origin, Setup, Wire, World, until};
 
 #[test]
@@ -106,4 +106,41 @@ fn commands_without_a_running_gateway_say_so() {
         assert_eq!(ran.code, Some(1), "{command}: {}", ran.stderr);
         assert!(ran.stderr.contains("running") || ran.stderr.contains("admin.sock"), "{command}: {}", ran.stderr);
     }
+}
+
+/// The minute after this one, or the next where this one is all but over, as the gateway's clock on the wall reads it.
+fn soon() -> jiff::Zoned {
+    let now = jiff::Zoned::now().in_tz("Europe/London").unwrap();
+    let minutes = if now.second() > 55 { 2 } else { 1 };
+    let minute = jiff::ZonedRound::new().smallest(jiff::Unit::Minute).mode(jiff::RoundMode::Trunc);
+    now.round(minute).unwrap() + jiff::ToSpan::minutes(minutes)
+}
+
+#[test]
+fn a_window_that_opens_ends_what_it_blocks_and_narrows_what_it_holds() {
+    let origin = Origin::echo();
+    let opens = soon();
+    let window = format!("{}-{}", opens.strftime("%H:%M"), (&opens + jiff::ToSpan::minutes(5)).strftime("%H:%M"));
+    let rule =
+        format!("\n[[rule]]\nname = \"lunch\"\nto = [\"social-media\"]\nwhen = \"{window}\"\naction = \"block\"\n");
+    let mut setup = Setup::with_ceiling("40 Mbit/s", "40 Mbit/s");
+    setup.policy += &rule;
+    setup.peak =
+        format!("peak = [{{ when = \"{window}\", ceiling = {{ down = \"8 Mbit/s\", up = \"8 Mbit/s\" }} }}]\n");
+    let world = World::start(&setup);
+    let limit =
+        || world.scrape().value("clearway_tube_limit_bits_per_second", &[("tube", "internet"), ("direction", "down")]);
+    let mut blocked = Wire::tunnel(world.proxy(), &format!("{SOCIAL}:{}", origin.port()));
+    let mut kept = Wire::tunnel(world.proxy(), &format!("{NEWS}:{}", origin.port()));
+    assert!((limit() - 40e6).abs() < 1.0);
+    blocked.patience(Duration::from_secs(130));
+    let (bytes, _) = blocked.rest();
+    let ended = jiff::Zoned::now();
+    assert!(bytes.is_empty() && ended >= opens, "ended at {ended}, before {opens}");
+    assert!(ended.duration_since(&opens).as_secs() < 2, "ended at {ended}, long after {opens}");
+    let record = world.record("the blocked tunnel", |record| record.text("host") == SOCIAL);
+    assert_eq!((record.end().as_str(), record.text("rule")), ("policy: blocked", "lunch"));
+    assert!((limit() - 8e6).abs() < 1.0);
+    kept.send("still here");
+    assert_eq!(kept.exactly(10), b"still here");
 }

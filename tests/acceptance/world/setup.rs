@@ -58,6 +58,8 @@ pub struct Setup {
     pub internet: Option<(String, String)>,
     /// `ceiling` of the social tube.
     pub social: Option<(String, String)>,
+    /// A line `peak = ..` of the internet tube.
+    pub peak: String,
     /// `flows` of the internet tube.
     pub flows: Option<u32>,
     /// Lines of `[egress.internet]`.
@@ -85,6 +87,7 @@ impl Default for Setup {
             admin: "127.0.0.1:0".to_owned(),
             internet: None,
             social: None,
+            peak: String::new(),
             flows: None,
             egress: String::new(),
             deny: Vec::new(),
@@ -144,7 +147,7 @@ priority = 0
 priority = 1
 share_by = "client"
 egress = "internet"
-{ceiling}{flows}
+{ceiling}{flows}{peak}
 [tube.social]
 within = "internet"
 priority = 2
@@ -162,6 +165,7 @@ ports = {ports}
             clients = self.clients,
             ceiling = ceiling(self.internet.as_ref()),
             flows = self.flows.map(|flows| format!("flows = {flows}\n")).unwrap_or_default(),
+            peak = self.peak,
             social = ceiling(self.social.as_ref()),
             egress = self.egress,
             deny = self.deny,
