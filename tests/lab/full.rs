@@ -1,0 +1,82 @@
+//! A run in full: every scene with every carrier, interleaved, and all that is written of it.
+
+use std::path::{Path, PathBuf};
+
+use crate::ask::Run;
+use crate::carrier::{Carrier, Setup};
+use crate::measure::{Context, Outcome, table};
+use crate::scene::{Name, Play, act};
+
+/// Plays all that was asked for; the table goes to standard output, everything to a folder.
+pub fn run(run: &Run) {
+    let out = run.out.clone().unwrap_or_else(folder);
+    std::fs::create_dir_all(&out).unwrap();
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut carriers = run.carriers.clone();
+    carriers.retain(|carrier| match carrier.missing() {
+        Some(missing) => {
+            eprintln!("{} is left out: {missing}", carrier.name());
+            false
+        }
+        None => true,
+    });
+    let mut scenes = run.scenes.clone();
+    // The others are measured against it.
+    scenes.retain(|scene| *scene != Name::Unloaded);
+    scenes.insert(0, Name::Unloaded);
+    for control in &run.controls {
+        for seed in &run.seeds {
+            for scene in &scenes {
+                for carrier in &carriers {
+                    let mut outcome = play(run, *scene, *carrier, control, *seed, &out);
+                    if let Some(unloaded) = outcomes.iter().find(|one| is_base(one, &outcome)) {
+                        outcome.over(unloaded);
+                    }
+                    eprint!("{}", table(std::slice::from_ref(&outcome)).lines().nth(1).unwrap_or_default());
+                    eprintln!();
+                    outcomes.push(outcome);
+                    write(&out, &outcomes);
+                }
+            }
+        }
+    }
+    print!("{}", table(&outcomes));
+    println!("\n{}", out.display());
+}
+
+/// Whether an outcome is the unloaded scene that another is measured against.
+fn is_base(one: &Outcome, other: &Outcome) -> bool {
+    let (one, other) = (&one.context, &other.context);
+    one.scene == Name::Unloaded.text()
+        && (&one.carrier, one.seed, &one.control) == (&other.carrier, other.seed, &other.control)
+}
+
+/// Plays one scene with one carrier.
+pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, out: &Path) -> Outcome {
+    let dir = out.join(format!("{}-{}-{control}-{seed}", name.text(), carrier.name()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let scene = name.scene(run.cut, run.link.down, run.link.up);
+    let setup = Setup { tubes: run.tubes.clone() };
+    let seen = act(&scene, carrier, &setup, &run.link, &Play { seed, control, dir: &dir });
+    std::fs::write(dir.join("link.csv"), seen.record.csv(seen.zero)).unwrap();
+    let context = Context {
+        scene: name.text().to_owned(),
+        carrier: carrier.name().to_owned(),
+        seed,
+        control: control.to_owned(),
+        link: run.link,
+        warm: scene.from,
+        counts: scene.to - scene.from,
+    };
+    Outcome::count(context, &scene, &seen)
+}
+
+fn write(out: &Path, outcomes: &[Outcome]) {
+    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(outcomes).unwrap()).unwrap();
+    std::fs::write(out.join("table.txt"), table(outcomes)).unwrap();
+}
+
+fn folder() -> PathBuf {
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/lab").join(now)
+}

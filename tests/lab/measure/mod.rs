@@ -1,0 +1,9 @@
+//! What a scene's records say, in numbers.
+
+mod outcome;
+mod statistics;
+mod table;
+
+pub use outcome::{Context, Outcome};
+pub use statistics::{Spread, jain};
+pub use table::table;

@@ -1,0 +1,208 @@
+//! The result of one scene with one carrier.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::statistics::{Spread, jain};
+use crate::clock::{self, SECOND};
+use crate::link::{Link, Precision, Way};
+use crate::scene::{Cpu, Scene, Seen};
+use crate::script::{Habit, Wanting};
+use crate::tally::Tally;
+
+/// Something for each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Each<T> {
+    pub down: T,
+    pub up: T,
+}
+
+/// What was played.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Context {
+    pub scene: String,
+    pub carrier: String,
+    pub seed: u64,
+    /// By what TCP sends.
+    pub control: String,
+    pub link: Link,
+    /// What does not count, and what does, in seconds.
+    pub warm: f64,
+    pub counts: f64,
+}
+
+/// Numbers of one scene with one carrier.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    pub context: Context,
+    /// Milliseconds from when it was due to the whole answer.
+    pub clinical: Spread,
+    pub failures: usize,
+    /// Why, and how often.
+    pub reasons: BTreeMap<String, u64>,
+    /// Bytes through the bottleneck over its capacity.
+    pub used: Each<f64>,
+    /// Milliseconds of queue in front of the link.
+    pub queue: Each<Spread>,
+    /// Packets that found it full.
+    pub lost: Each<u64>,
+    /// Fairness among staff who always wanted more; without two of them there is none.
+    pub jain: Each<Option<f64>>,
+    /// How many those were.
+    pub wanting: Each<usize>,
+    /// What somebody with many connections got over the mean of the others.
+    pub greedy: Option<f64>,
+    /// Seconds; a page that was not whole at the end counts as long as it had taken.
+    pub pages: Spread,
+    /// How many of them were whole.
+    pub whole_pages: usize,
+    /// Mbit/s of video for each who watches.
+    pub video: f64,
+    /// Part of the time in which the picture stood still.
+    pub stalled: f64,
+    /// Things that went wrong for staff, and how often.
+    pub trouble: BTreeMap<String, u64>,
+    /// Seconds on a processor, in the part that counts.
+    pub cpu: Cpu,
+    /// How late the link handed over packets.
+    pub precision: Precision,
+    /// When clinical suddenly wanted most of the link.
+    pub surge: Option<Surge>,
+    /// Clinical latency over that of the unloaded scene of the same run.
+    pub ratio: Option<Ratio>,
+}
+
+/// Over the unloaded scene with the same carrier and seed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Ratio {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// How a surge was served; times in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Surge {
+    /// Of what was asked for within it, what had been carried when it ended and its last answers had had 250 ms.
+    pub served: f64,
+    /// Until clinical had 95% of what it asked for.
+    pub reached_ms: Option<f64>,
+    /// From its end until social had 90% of its share again.
+    pub back_ms: Option<f64>,
+}
+
+/// Who waited for something this much of the time always wanted more.
+const ALWAYS: f64 = 0.95;
+/// Over how long a rate is looked at in a surge.
+const LOOK: u64 = SECOND / 10;
+
+impl Outcome {
+    /// Counts what was seen.
+    pub fn count(context: Context, scene: &Scene, seen: &Seen) -> Outcome {
+        let [from, to] = [scene.from, scene.to].map(|at| seen.zero + clock::nanos(at));
+        let (diary, record) = (&seen.diary, &seen.record);
+        let counted = |at: f64| (scene.from..scene.to).contains(&at);
+        let failed: Vec<&String> = diary.clinical.iter().filter_map(|exchange| exchange.failure.as_ref()).collect();
+        let pages: Vec<_> = diary.pages.iter().filter(|load| counted(load.at)).collect();
+        let watching: Vec<_> = diary.segments.iter().filter(|segment| counted(segment.at)).collect();
+        let watchers = diary.wanting.iter().filter(|person| person.habit == Habit::Video).count().max(1) as f64;
+        let seconds = scene.to - scene.from;
+        let link = &context.link;
+        let [down, up] = [fair(&diary.down, &diary.wanting, false), fair(&seen.up, &diary.wanting, true)]
+            .map(|people| people(from, to));
+        Outcome {
+            clinical: Spread::of(diary.clinical.iter().map(|exchange| exchange.took_ms).collect()),
+            failures: failed.len(),
+            reasons: tallied(failed),
+            used: Each {
+                down: used(&record.down, from, to, link.down as f64 * scene.truth),
+                up: used(&record.up, from, to, link.up as f64 * scene.truth),
+            },
+            queue: Each { down: queue(&record.down, from, to), up: queue(&record.up, from, to) },
+            lost: Each { down: lost(&record.down, from, to), up: lost(&record.up, from, to) },
+            jain: Each { down: jain(&down), up: jain(&up) },
+            wanting: Each { down: down.len(), up: up.len() },
+            greedy: greedy(&diary.down, &diary.wanting, from, to),
+            whole_pages: pages.iter().filter(|load| load.whole).count(),
+            pages: Spread::of(pages.iter().map(|load| load.took).collect()),
+            video: watching.iter().map(|segment| segment.mbit * 4.0).sum::<f64>() / watchers / seconds,
+            stalled: (watching.iter().map(|segment| segment.stalled).sum::<f64>() / watchers / seconds).min(1.0),
+            trouble: diary.trouble.clone(),
+            cpu: seen.cpu,
+            precision: record.precision,
+            surge: scene.surge.map(|(from, to)| surge(scene, seen, from, to)),
+            ratio: None,
+            context,
+        }
+    }
+
+    /// Fills in the ratio to an unloaded scene.
+    pub fn over(&mut self, unloaded: &Outcome) {
+        let [one, other] = [&self.clinical, &unloaded.clinical];
+        let both = one.count > 0 && other.count > 0;
+        self.ratio = both.then(|| Ratio { p50: one.p50 / other.p50, p99: one.p99 / other.p99 });
+    }
+}
+
+fn tallied(reasons: Vec<&String>) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    for reason in reasons {
+        *found.entry(reason.clone()).or_default() += 1;
+    }
+    found
+}
+
+fn used(way: &Way, from: u64, to: u64, rate: f64) -> f64 {
+    let bytes: u64 = way.between(from, to).iter().map(|bin| bin.clinical + bin.other).sum();
+    bytes as f64 * 8.0 / (rate * clock::seconds(to - from))
+}
+
+fn queue(way: &Way, from: u64, to: u64) -> Spread {
+    Spread::of(way.between(from, to).iter().map(|bin| clock::millis(bin.queue)).collect())
+}
+
+fn lost(way: &Way, from: u64, to: u64) -> u64 {
+    way.between(from, to).iter().map(|bin| bin.lost).sum()
+}
+
+/// What each member of staff got who always wanted more, in this direction.
+fn fair<'a>(tally: &'a Tally, wanting: &'a [Wanting], up: bool) -> impl Fn(u64, u64) -> Vec<f64> + 'a {
+    move |from, to| {
+        let sends = |person: &&Wanting| (person.habit == Habit::Photos) == up;
+        let wants = |person: &&Wanting| person.part >= ALWAYS;
+        let got = |person: &Wanting| tally.sum(person.who, from, to) as f64;
+        wanting.iter().filter(sends).filter(wants).map(got).collect()
+    }
+}
+
+/// What the one with more connections than others got, over the mean of these.
+fn greedy(tally: &Tally, wanting: &[Wanting], from: u64, to: u64) -> Option<f64> {
+    let got = |person: &Wanting| tally.sum(person.who, from, to) as f64;
+    let many = wanting.iter().find(|person| matches!(person.habit, Habit::Bulk(2..)))?;
+    let others: Vec<f64> = wanting.iter().filter(|person| person.habit == Habit::Bulk(1)).map(got).collect();
+    Some(got(many) / (others.iter().sum::<f64>() / others.len() as f64))
+}
+
+fn surge(scene: &Scene, seen: &Seen, from: f64, to: f64) -> Surge {
+    let [begins, ends] = [from, to].map(|at| seen.zero + clock::nanos(at));
+    let way = match scene.name {
+        crate::scene::Name::SurgeUp => &seen.record.up,
+        _ => &seen.record.down,
+    };
+    let clinical = |from, to| way.between(from, to).iter().map(|bin| bin.clinical).sum::<u64>() as f64;
+    let other = |from, to| way.between(from, to).iter().map(|bin| bin.other).sum::<u64>() as f64;
+    let asked: u64 = seen.diary.clinical.iter().filter(|e| (from..to).contains(&e.at)).map(|e| e.bytes).sum();
+    let asked = asked as f64 * crate::scene::WIRE;
+    let a_look = asked * clock::seconds(LOOK) / (to - from);
+    let step = LOOK / 10;
+    let looks = |from: u64, most: u64| (0..most).map(move |at| from + at * step);
+    let since = |from: u64, at: u64| clock::millis(at + LOOK - from);
+    let reached = looks(begins, 500).find(|at| clinical(*at, at + LOOK) >= 0.95 * a_look);
+    let share = other(begins - 3 * SECOND, begins) / 30.0;
+    let back = looks(ends, 500).find(|at| other(*at, at + LOOK) >= 0.9 * share);
+    Surge {
+        served: clinical(begins, ends + SECOND / 4) / asked,
+        reached_ms: reached.map(|at| since(begins, at)),
+        back_ms: back.map(|at| since(ends, at)),
+    }
+}

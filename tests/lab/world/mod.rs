@@ -1,0 +1,11 @@
+//! The world: a sandbox that the kernel clears away, three network namespaces in it, and the processes that live there.
+
+mod map;
+mod process;
+mod sandbox;
+mod wires;
+
+pub use map::{CLINIC, GATEWAY, NAMES, PORT, SOCIAL, Server, Space, clinician, staff};
+pub use process::{Process, cpu_seconds, own};
+pub use sandbox::{enter, inside, leave_on_signal, missing};
+pub use wires::{NEAR, World};
