@@ -51,7 +51,7 @@ impl Default for Run {
 /// How it is used.
 pub const HELP: &str = "\
 lab run [OPTIONS]      scenes in full; every option takes a list with commas where that makes sense
-  --scene NAME         unloaded steady bell crowd surge-down surge-up idle edge uneven slow   (all)
+  --scene NAME         unloaded steady bell crowd surge-down surge-up idle edge uneven slow single   (all)
   --carrier NAME       none htb squid squid-pools clearway                                    (all that are installed)
   --seed N             what chance is drawn from                                              (1)
   --control NAME       how TCP sends: cubic, bbr                                              (cubic)

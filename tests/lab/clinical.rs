@@ -46,21 +46,21 @@ fn tasks(seed: u64, work: &[Work]) -> Vec<Task> {
 }
 
 /// Sizes and think times such that, on the link with nobody else, half of all work is done in about 71 ms and all but a
-/// hundredth in about 176 ms.
+/// hundredth in about 176 ms: four round trips, the transfer, and sometimes another referral that is in the way.
 fn want(kind: Kind, chance: &mut Chance) -> Want {
-    let think = chance.between(2_000.0, 6_000.0) as u64;
+    let think = chance.between(1_000.0, 3_000.0) as u64;
     match kind {
-        Kind::LookUp => Want { up: 1_024, think, down: chance.between(20_000.0, 60_000.0) as u64 },
-        Kind::Referral => Want { up: chance.log_normal(140e3, 0.4, 100e3, 600e3) as u64, think, down: 400 },
+        Kind::LookUp => Want { up: 1_024, think, down: chance.log_normal(30e3, 0.3, 20e3, 60e3) as u64 },
+        Kind::Referral => Want { up: chance.log_normal(115e3, 0.35, 100e3, 600e3) as u64, think, down: 400 },
     }
 }
 
 /// The mean payload of a piece of work, in bytes, in the direction it loads.
 pub fn mean_bytes(kind: Kind) -> f64 {
-    match kind {
-        Kind::LookUp => 40e3,
-        Kind::Referral => 158e3,
-    }
+    let mut chance = Chance::new(1, 99);
+    let draws = 10_000;
+    let bytes = |want: Want| if kind == Kind::LookUp { want.down } else { want.up };
+    (0..draws).map(|_| bytes(want(kind, &mut chance)) as f64).sum::<f64>() / f64::from(draws)
 }
 
 /// Does all of a script's clinical work and says how it went.
@@ -79,8 +79,11 @@ pub async fn work(script: &Script) -> Vec<Exchange> {
 }
 
 async fn exchange(asker: Asker, task: Task, due: u64) -> Exchange {
+    let opened = Mutex::new(None);
+    let since = || clock::millis(clock::now().saturating_sub(due));
     let asking = async {
         let mut tunnel = asker.open(Server::Clinic).await?;
+        *opened.lock().unwrap() = Some(since());
         tunnel.ask(task.want).await
     };
     let failure = match tokio::time::timeout(PATIENCE, asking).await {
@@ -88,8 +91,8 @@ async fn exchange(asker: Asker, task: Task, due: u64) -> Exchange {
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("no answer in time".to_owned()),
     };
-    let took = clock::millis(clock::now().saturating_sub(due));
+    let (took, opened_ms) = (since(), *opened.lock().unwrap());
     // What failed at once is no good time.
     let took_ms = if failure.is_some() { PATIENCE.as_secs_f64() * 1e3 } else { took };
-    Exchange { kind: task.kind, at: task.at, took_ms, bytes: task.want.up + task.want.down, failure }
+    Exchange { kind: task.kind, at: task.at, took_ms, opened_ms, bytes: task.want.up + task.want.down, failure }
 }

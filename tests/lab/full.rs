@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::ask::Run;
 use crate::carrier::{Carrier, Setup};
 use crate::measure::{Context, Outcome, table};
+use crate::plot::{course, overview};
 use crate::scene::{Name, Play, act};
 
 /// Plays all that was asked for; the table goes to standard output, everything to a folder.
@@ -68,12 +69,15 @@ pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, o
         warm: scene.from,
         counts: scene.to - scene.from,
     };
-    Outcome::count(context, &scene, &seen)
+    let outcome = Outcome::count(context, &scene, &seen);
+    std::fs::write(dir.join("course.svg"), course(&outcome, &scene, &seen)).unwrap();
+    outcome
 }
 
 fn write(out: &Path, outcomes: &[Outcome]) {
     std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(outcomes).unwrap()).unwrap();
     std::fs::write(out.join("table.txt"), table(outcomes)).unwrap();
+    std::fs::write(out.join("overview.svg"), overview(outcomes)).unwrap();
 }
 
 fn folder() -> PathBuf {

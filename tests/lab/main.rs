@@ -22,6 +22,7 @@ mod clients;
 mod carrier;
 mod scene;
 mod measure;
+mod plot;
 mod full;
 
 use std::path::Path;

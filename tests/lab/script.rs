@@ -85,6 +85,8 @@ pub struct Exchange {
     pub at: f64,
     /// From then to the whole answer, or to giving up, in milliseconds.
     pub took_ms: f64,
+    /// The same until the connection stood and the first hello was answered: two round trips beyond the gateway.
+    pub opened_ms: Option<f64>,
     /// Payload both ways.
     pub bytes: u64,
     /// Why there is no answer.

@@ -5,9 +5,8 @@ mod record;
 mod relay;
 mod wire;
 
-pub use record::{Precision, Record, Way};
+pub use record::{BIN, Bin, Precision, Record, Way};
 pub use relay::carry;
-pub use wire::Wire;
 
 use serde::{Deserialize, Serialize};
 

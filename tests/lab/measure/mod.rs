@@ -5,5 +5,4 @@ mod statistics;
 mod table;
 
 pub use outcome::{Context, Outcome};
-pub use statistics::{Spread, jain};
 pub use table::table;

@@ -53,14 +53,15 @@ pub struct Outcome {
     pub wanting: Each<usize>,
     /// What somebody with many connections got over the mean of the others.
     pub greedy: Option<f64>,
-    /// Seconds; a page that was not whole at the end counts as long as it had taken.
+    /// Seconds; all that were begun, also before what counts. One that was not whole at the end counts as long as it had
+    /// taken.
     pub pages: Spread,
     /// How many of them were whole.
     pub whole_pages: usize,
-    /// Mbit/s of video for each who watches.
+    /// Mbit/s that each who watches video received.
     pub video: f64,
-    /// Part of the time in which the picture stood still.
-    pub stalled: f64,
+    /// Mbit/s that the segments which came play at.
+    pub quality: f64,
     /// Things that went wrong for staff, and how often.
     pub trouble: BTreeMap<String, u64>,
     /// Seconds on a processor, in the part that counts.
@@ -103,9 +104,10 @@ impl Outcome {
         let (diary, record) = (&seen.diary, &seen.record);
         let counted = |at: f64| (scene.from..scene.to).contains(&at);
         let failed: Vec<&String> = diary.clinical.iter().filter_map(|exchange| exchange.failure.as_ref()).collect();
-        let pages: Vec<_> = diary.pages.iter().filter(|load| counted(load.at)).collect();
+        let pages = &diary.pages;
         let watching: Vec<_> = diary.segments.iter().filter(|segment| counted(segment.at)).collect();
-        let watchers = diary.wanting.iter().filter(|person| person.habit == Habit::Video).count().max(1) as f64;
+        let watchers: Vec<_> = diary.wanting.iter().filter(|person| person.habit == Habit::Video).collect();
+        let watched: u64 = watchers.iter().map(|person| diary.down.sum(person.who, from, to)).sum();
         let seconds = scene.to - scene.from;
         let link = &context.link;
         let [down, up] = [fair(&diary.down, &diary.wanting, false), fair(&seen.up, &diary.wanting, true)]
@@ -125,8 +127,8 @@ impl Outcome {
             greedy: greedy(&diary.down, &diary.wanting, from, to),
             whole_pages: pages.iter().filter(|load| load.whole).count(),
             pages: Spread::of(pages.iter().map(|load| load.took).collect()),
-            video: watching.iter().map(|segment| segment.mbit * 4.0).sum::<f64>() / watchers / seconds,
-            stalled: (watching.iter().map(|segment| segment.stalled).sum::<f64>() / watchers / seconds).min(1.0),
+            video: watched as f64 * 8.0 / 1e6 / seconds / watchers.len().max(1) as f64,
+            quality: Spread::of(watching.iter().map(|segment| segment.mbit).collect()).mean,
             trouble: diary.trouble.clone(),
             cpu: seen.cpu,
             precision: record.precision,

@@ -25,6 +25,8 @@ pub enum Name {
     Uneven,
     /// In steady, the link is really half of what the carrier was told.
     Slow,
+    /// One large download and nothing else: what the link itself does.
+    Single,
 }
 
 /// What counts and what does not, in seconds.
@@ -60,7 +62,7 @@ pub struct Scene {
 }
 
 /// Clinical work outside of surges, a second.
-const LOOKUPS: f64 = 8.0;
+const LOOKUPS: f64 = 9.0;
 const REFERRALS: f64 = 2.0;
 /// What clinical suddenly wants of the link, and for how long.
 const SURGE: f64 = 0.8;
@@ -76,7 +78,7 @@ const QUIET: f64 = 10.0;
 
 impl Name {
     /// All of them.
-    pub const ALL: [Name; 10] = [
+    pub const ALL: [Name; 11] = [
         Name::Unloaded,
         Name::Steady,
         Name::Bell,
@@ -87,6 +89,7 @@ impl Name {
         Name::Edge,
         Name::Uneven,
         Name::Slow,
+        Name::Single,
     ];
 
     /// How it is written.
@@ -102,6 +105,7 @@ impl Name {
             Name::Edge => "edge",
             Name::Uneven => "uneven",
             Name::Slow => "slow",
+            Name::Single => "single",
         }
     }
 
@@ -156,6 +160,9 @@ impl Name {
                 Scene { crews, ..steady }
             }
             Name::Slow => Scene { truth: 0.5, ..steady },
+            Name::Single => {
+                Scene { clinical: Vec::new(), crews: vec![crew(Habit::Bulk(1), 0, 1, 0.0, 0.0)], ..steady }
+            }
         }
     }
 }

@@ -6,6 +6,6 @@ mod sandbox;
 mod wires;
 
 pub use map::{CLINIC, GATEWAY, NAMES, PORT, SOCIAL, Server, Space, clinician, staff};
-pub use process::{Process, cpu_seconds, own};
+pub use process::{Process, cpu_seconds};
 pub use sandbox::{enter, inside, leave_on_signal, missing};
 pub use wires::{NEAR, World};

@@ -1,0 +1,53 @@
+//! From a number to a place on paper.
+
+/// An axis.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    from: f64,
+    to: f64,
+    /// Where `from` and `to` are on paper.
+    start: f64,
+    end: f64,
+    log: bool,
+}
+
+impl Scale {
+    /// Even steps.
+    pub fn even(from: f64, to: f64, start: f64, end: f64) -> Scale {
+        Scale { from, to, start, end, log: false }
+    }
+
+    /// Each step ten times the one before; both ends above zero.
+    pub fn log(from: f64, to: f64, start: f64, end: f64) -> Scale {
+        Scale { from, to, start, end, log: true }
+    }
+
+    /// Where a number is; what lies outside is at the edge.
+    pub fn at(&self, number: f64) -> f64 {
+        let number = number.clamp(self.from, self.to);
+        let part = if self.log {
+            (number / self.from).ln() / (self.to / self.from).ln()
+        } else {
+            (number - self.from) / (self.to - self.from)
+        };
+        self.start + part * (self.end - self.start)
+    }
+
+    /// Round numbers for marks.
+    pub fn marks(&self) -> Vec<f64> {
+        if self.log {
+            let powers = (self.from.log10().ceil() as i32)..=(self.to.log10().floor() as i32);
+            return powers.map(|power| 10f64.powi(power)).collect();
+        }
+        let rough = (self.to - self.from) / 5.0;
+        let power = 10f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(rough);
+        let first = (self.from / step).ceil() as i64;
+        (first..).map(|n| n as f64 * step).take_while(|mark| *mark <= self.to * 1.000_001).collect()
+    }
+
+    /// Both ends on paper.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.start, self.end)
+    }
+}
