@@ -56,7 +56,7 @@ lab run [OPTIONS]      scenes in full; every option takes a list with commas whe
   --seed N             what chance is drawn from                                              (1)
   --control NAME       how TCP sends: cubic, bbr                                              (cubic)
   --seconds N          how long what counts lasts                                             (30)
-  --warm N             how long what comes before it lasts, and does not count                (10)
+  --warm N             how long what comes before it lasts, and does not count; bell's quiet  (10)
   --down N --up N      the link, in Mbit/s                                                    (50, 20)
   --delay N            propagation one way, in ms                                             (8)
   --fifo N             the queue in front of each way, in ms                                  (150)

@@ -28,6 +28,5 @@ pub fn act(script: &Path, to: &Path) -> io::Result<()> {
         diary
     });
     diary.clinical = clinic.join().map_err(|_| io::Error::other("clinical work panicked"))?;
-    diary.clinical.retain(|exchange| (script.from..script.to).contains(&exchange.at));
     std::fs::write(to, serde_json::to_vec(&diary)?)
 }

@@ -14,6 +14,8 @@ use crate::world::{Server, clinician};
 
 /// After this nobody waits any more, and it counts as failed, with this as its time.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Of the runtime's timers.
+const STEP: Duration = Duration::from_millis(2);
 /// Clinical work is counted apart from staff.
 pub const CLINICAL: u32 = 1_000_000;
 
@@ -48,7 +50,7 @@ fn tasks(seed: u64, work: &[Work]) -> Vec<Task> {
 /// Sizes and think times such that, on the link with nobody else, half of all work is done in about 71 ms and all but a
 /// hundredth in about 176 ms: four round trips, the transfer, and sometimes another referral that is in the way.
 fn want(kind: Kind, chance: &mut Chance) -> Want {
-    let think = chance.between(1_000.0, 3_000.0) as u64;
+    let think = chance.between(500.0, 3_000.0) as u64;
     match kind {
         Kind::LookUp => Want { up: 1_024, think, down: chance.log_normal(30e3, 0.3, 20e3, 60e3) as u64 },
         Kind::Referral => Want { up: chance.log_normal(115e3, 0.35, 100e3, 600e3) as u64, think, down: 400 },
@@ -69,13 +71,21 @@ pub async fn work(script: &Script) -> Vec<Exchange> {
     let mut doing = JoinSet::new();
     for (number, task) in tasks(script.seed, &script.clinical).into_iter().enumerate() {
         let due = script.zero + clock::nanos(task.at);
-        tokio::time::sleep(clock::until(due)).await;
+        begin(due).await;
         let number = number as u32;
         let asker =
             Asker { who: CLINICAL, address: clinician(number), route: script.route, tally: Arc::clone(&tally) };
         doing.spawn(exchange(asker, task, due));
     }
     doing.join_all().await
+}
+
+/// Waits until a moment, more precisely than the runtime's timers, which have steps of a millisecond.
+async fn begin(due: u64) {
+    tokio::time::sleep(clock::until(due).saturating_sub(STEP)).await;
+    while clock::now() < due {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn exchange(asker: Asker, task: Task, due: u64) -> Exchange {

@@ -24,6 +24,7 @@ mod scene;
 mod measure;
 mod plot;
 mod full;
+mod short;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,10 +35,15 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match ask::read(&arguments) {
         Ok(Ask::Help) => print!("{}", ask::HELP),
-        Ok(Ask::List) => {}
+        Ok(Ask::List) => short::list(),
         Ok(Ask::Play(part)) => return play(&part),
-        Ok(Ask::Run(run)) => return sandboxed(|| full::run(&run)),
-        Ok(Ask::Short(_)) => {}
+        Ok(Ask::Run(run)) => {
+            return sandboxed(|| {
+                full::run(&run);
+                true
+            });
+        }
+        Ok(Ask::Short(words)) => return sandboxed(|| short::run(&words)),
         Err(what) => return failed(&what),
     }
     ExitCode::SUCCESS
@@ -49,7 +55,7 @@ fn failed(what: &str) -> ExitCode {
 }
 
 /// Does something inside a sandbox; comes back here, inside, after becoming that.
-fn sandboxed(what: impl FnOnce()) -> ExitCode {
+fn sandboxed(what: impl FnOnce() -> bool) -> ExitCode {
     if !world::inside() {
         return match world::missing() {
             Some(missing) => failed(&format!("needs {missing}")),
@@ -57,8 +63,7 @@ fn sandboxed(what: impl FnOnce()) -> ExitCode {
         };
     }
     world::leave_on_signal();
-    what();
-    ExitCode::SUCCESS
+    if what() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Plays a part in a world.

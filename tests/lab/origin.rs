@@ -82,7 +82,9 @@ async fn answer(stream: TcpStream, tally: &Mutex<Tally>) -> io::Result<()> {
             tally.lock().unwrap().add(who, came);
             up -= came as u64;
         }
-        tokio::time::sleep(Duration::from_micros(think)).await;
+        if think > 0 {
+            tokio::time::sleep(Duration::from_micros(think)).await;
+        }
         while down > 0 {
             let piece = (down as usize).min(ZEROS.len());
             stream.write_all(&ZEROS[..piece]).await?;

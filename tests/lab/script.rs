@@ -122,7 +122,7 @@ pub struct Segment {
 /// What clients write down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Diary {
-    /// Clinical work, all that was due in the part that counts.
+    /// Clinical work, also what was due before what counts.
     pub clinical: Vec<Exchange>,
     /// Page loads.
     pub pages: Vec<Load>,

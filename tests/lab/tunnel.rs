@@ -35,7 +35,7 @@ pub struct Want {
 }
 
 /// The first exchange on every connection: a TLS hello, and the answer with its certificates.
-const HELLO: Want = Want { up: 517, think: 500, down: 3_000 };
+const HELLO: Want = Want { up: 517, think: 0, down: 3_000 };
 /// What goes up; all of it is the same, nobody compresses.
 pub static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// Of an answer to CONNECT.

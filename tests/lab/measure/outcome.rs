@@ -103,7 +103,8 @@ impl Outcome {
         let [from, to] = [scene.from, scene.to].map(|at| seen.zero + clock::nanos(at));
         let (diary, record) = (&seen.diary, &seen.record);
         let counted = |at: f64| (scene.from..scene.to).contains(&at);
-        let failed: Vec<&String> = diary.clinical.iter().filter_map(|exchange| exchange.failure.as_ref()).collect();
+        let clinical: Vec<_> = diary.clinical.iter().filter(|exchange| counted(exchange.at)).collect();
+        let failed: Vec<&String> = clinical.iter().filter_map(|exchange| exchange.failure.as_ref()).collect();
         let pages = &diary.pages;
         let watching: Vec<_> = diary.segments.iter().filter(|segment| counted(segment.at)).collect();
         let watchers: Vec<_> = diary.wanting.iter().filter(|person| person.habit == Habit::Video).collect();
@@ -113,7 +114,7 @@ impl Outcome {
         let [down, up] = [fair(&diary.down, &diary.wanting, false), fair(&seen.up, &diary.wanting, true)]
             .map(|people| people(from, to));
         Outcome {
-            clinical: Spread::of(diary.clinical.iter().map(|exchange| exchange.took_ms).collect()),
+            clinical: Spread::of(clinical.iter().map(|exchange| exchange.took_ms).collect()),
             failures: failed.len(),
             reasons: tallied(failed),
             used: Each {

@@ -104,15 +104,16 @@ impl Canvas {
         }
     }
 
-    /// Words with the colours they stand for, from the right edge.
+    /// Words with the colours they stand for, up to the right edge.
     pub fn legend(&mut self, right: f64, y: f64, entries: &[(&str, &str)]) {
         let mut x = right;
         for (word, colour) in entries.iter().rev() {
-            self.text(x, y, 11.0, Hold::End, INK, word);
             // A sans-serif letter of this size is about so wide.
-            x -= word.len() as f64 * 6.0 + 14.0;
+            x -= word.len() as f64 * 5.6;
+            self.text(x, y, 11.0, Hold::Start, INK, word);
+            x -= 15.0;
             self.rectangle((x, y - 9.0), (x + 10.0, y + 1.0), colour);
-            x -= 12.0;
+            x -= 14.0;
         }
     }
 

@@ -36,8 +36,9 @@ impl Scale {
     /// Round numbers for marks.
     pub fn marks(&self) -> Vec<f64> {
         if self.log {
-            let powers = (self.from.log10().ceil() as i32)..=(self.to.log10().floor() as i32);
-            return powers.map(|power| 10f64.powi(power)).collect();
+            let powers = (self.from.log10().floor() as i32)..=(self.to.log10().floor() as i32);
+            let marks = powers.map(|power| 10f64.powi(power));
+            return marks.filter(|mark| *mark >= self.from * 0.999).collect();
         }
         let rough = (self.to - self.from) / 5.0;
         let power = 10f64.powf(rough.log10().floor());

@@ -73,8 +73,11 @@ pub const WIRE: f64 = 1.05;
 const WATCHERS: u32 = 90;
 const READERS: u32 = 80;
 const SENDERS: u32 = 30;
-/// How long the quiet before the bell is.
-const QUIET: f64 = 10.0;
+/// A crowd: so many people with so many connections each.
+const CROWD: u32 = 200;
+const EACH: u32 = 50;
+/// Descriptors that a proxy needs for other things.
+const SPARE: u64 = 2_000;
 
 impl Name {
     /// All of them.
@@ -133,14 +136,9 @@ impl Name {
         match self {
             Name::Unloaded => Scene { crews: Vec::new(), ..steady },
             Name::Steady => steady,
-            Name::Bell => Scene {
-                crews: staff(QUIET, QUIET + 1.0),
-                from: QUIET,
-                to: QUIET + cut.counts,
-                clinical: vec![Work { to: QUIET + cut.counts, ..plain }],
-                ..steady
-            },
-            Name::Crowd => Scene { crews: vec![crew(Habit::Crowd(50), 0, 200, 0.0, 2.0)], ..steady },
+            // What comes before is the quiet.
+            Name::Bell => Scene { crews: staff(from, from + 1.0), ..steady },
+            Name::Crowd => Scene { crews: vec![crew(Habit::Crowd(crowd()), 0, CROWD, 0.0, 1.0)], ..steady },
             Name::SurgeDown => {
                 let extra = Work { lookups: rate(down, mean_bytes(LookUp)), ..extra };
                 Scene { clinical: vec![plain, extra], surge: Some(surge), ..steady }
@@ -165,6 +163,15 @@ impl Name {
             }
         }
     }
+}
+
+/// How many connections each in a crowd has: 50, or as many as a proxy can carry with two descriptors for each.
+fn crowd() -> u32 {
+    let fit = (crate::world::descriptors().saturating_sub(SPARE) / 2 / u64::from(CROWD)) as u32;
+    if fit < EACH {
+        eprintln!("crowd: {} connections; for more, raise the limit of descriptors (ulimit -Hn)", fit * CROWD);
+    }
+    fit.min(EACH)
 }
 
 fn crew(habit: Habit, first: u32, people: u32, from: f64, to: f64) -> Crew {

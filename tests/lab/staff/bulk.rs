@@ -6,6 +6,9 @@ use super::Person;
 use crate::tunnel::Want;
 use crate::world::Server;
 
+/// More than any link here carries within a scene, so that nothing is ever between two files.
+const FILE: u64 = 10_000_000_000;
+
 pub async fn load(person: &Person, connections: u32) {
     join_all((0..connections).map(|_| one(person))).await;
 }
@@ -13,6 +16,6 @@ pub async fn load(person: &Person, connections: u32) {
 async fn one(person: &Person) {
     loop {
         let mut tunnel = person.open(Server::Video).await;
-        while person.ask(&mut tunnel, Want { up: 300, think: 0, down: 4_000_000 }).await {}
+        while person.ask(&mut tunnel, Want { up: 300, think: 0, down: FILE }).await {}
     }
 }

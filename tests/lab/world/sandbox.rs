@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::process::own;
 
 /// Set for what runs inside.
@@ -18,6 +20,11 @@ const UNSHARE: [&str; 6] = ["--net", "--mount", "--pid", "--fork", "--kill-child
 /// Whether this process is inside.
 pub fn inside() -> bool {
     std::env::var_os(MARK).is_some()
+}
+
+/// How many descriptors a process may have.
+pub fn descriptors() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(DESCRIPTORS)
 }
 
 /// What stands in the way of a lab, and how to get it; nothing if all is there.
@@ -67,8 +74,12 @@ pub fn leave_on_signal() {
         });
         std::process::exit(INTERRUPTED);
     });
-    let limit = rustix::process::Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+    let limit = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        // Not even root may raise it without CAP_SYS_RESOURCE; then as far as it goes.
+        let most = getrlimit(Resource::Nofile).maximum;
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
+    }
     // Names of network namespaces are kept under /run; these are seen in here only.
     assert!(runs(Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/run"])), "could not mount a /run of our own");
 }

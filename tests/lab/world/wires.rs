@@ -36,6 +36,7 @@ const SETTINGS: &[&str] = &[
     "net.ipv4.tcp_max_syn_backlog=16384",
     "net.core.somaxconn=16384",
     "net.ipv4.tcp_syncookies=0",
+    "net.ipv4.tcp_tw_reuse=1",
 ];
 
 /// A world for one scene. It goes away with its last process.
