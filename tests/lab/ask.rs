@@ -57,6 +57,7 @@ lab run [OPTIONS]      scenes in full; every option takes a list with commas whe
   --control NAME       how TCP sends: cubic, bbr                                              (cubic)
   --seconds N          how long what counts lasts                                             (30)
   --warm N             how long what comes before it lasts, and does not count; bell's quiet  (10)
+  --patience N         how long clinical work is waited for before it counts as failed        (30)
   --down N --up N      the link, in Mbit/s                                                    (50, 20)
   --delay N            propagation one way, in ms                                             (8)
   --fifo N             the queue in front of each way, in ms                                  (150)
@@ -92,6 +93,7 @@ fn run(arguments: &[String]) -> Result<Run, String> {
             "--control" => run.controls = list(value, |word| Some(word.to_owned()))?,
             "--seconds" => run.cut.counts = number()?,
             "--warm" => run.cut.warm = number()?,
+            "--patience" => run.cut.patience = number()?,
             "--down" => run.link.down = mbit()?,
             "--up" => run.link.up = mbit()?,
             "--delay" => run.link.delay_ms = number()?,

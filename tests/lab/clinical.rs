@@ -12,8 +12,6 @@ use crate::tally::Tally;
 use crate::tunnel::{Asker, Want};
 use crate::world::{Server, clinician};
 
-/// After this nobody waits any more, and it counts as failed, with this as its time.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Of the runtime's timers.
 const STEP: Duration = Duration::from_millis(2);
 /// Clinical work is counted apart from staff.
@@ -50,7 +48,7 @@ fn tasks(seed: u64, work: &[Work]) -> Vec<Task> {
 /// Sizes and think times such that, on the link with nobody else, half of all work is done in about 71 ms and all but a
 /// hundredth in about 176 ms: four round trips, the transfer, and sometimes another referral that is in the way.
 fn want(kind: Kind, chance: &mut Chance) -> Want {
-    let think = chance.between(500.0, 3_000.0) as u64;
+    let think = chance.between(500.0, 2_000.0) as u64;
     match kind {
         Kind::LookUp => Want { up: 1_024, think, down: chance.log_normal(30e3, 0.3, 20e3, 60e3) as u64 },
         Kind::Referral => Want { up: chance.log_normal(115e3, 0.35, 100e3, 600e3) as u64, think, down: 400 },
@@ -73,9 +71,8 @@ pub async fn work(script: &Script) -> Vec<Exchange> {
         let due = script.zero + clock::nanos(task.at);
         begin(due).await;
         let number = number as u32;
-        let asker =
-            Asker { who: CLINICAL, address: clinician(number), route: script.route, tally: Arc::clone(&tally) };
-        doing.spawn(exchange(asker, task, due));
+        let asker = Asker { who: CLINICAL, address: clinician(number), route: script.route, tally: Arc::clone(&tally) };
+        doing.spawn(exchange(asker, task, due, Duration::from_secs_f64(script.patience)));
     }
     doing.join_all().await
 }
@@ -88,7 +85,7 @@ async fn begin(due: u64) {
     }
 }
 
-async fn exchange(asker: Asker, task: Task, due: u64) -> Exchange {
+async fn exchange(asker: Asker, task: Task, due: u64, patience: Duration) -> Exchange {
     let opened = Mutex::new(None);
     let since = || clock::millis(clock::now().saturating_sub(due));
     let asking = async {
@@ -96,13 +93,13 @@ async fn exchange(asker: Asker, task: Task, due: u64) -> Exchange {
         *opened.lock().unwrap() = Some(since());
         tunnel.ask(task.want).await
     };
-    let failure = match tokio::time::timeout(PATIENCE, asking).await {
+    let failure = match tokio::time::timeout(patience, asking).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("no answer in time".to_owned()),
     };
     let (took, opened_ms) = (since(), *opened.lock().unwrap());
     // What failed at once is no good time.
-    let took_ms = if failure.is_some() { PATIENCE.as_secs_f64() * 1e3 } else { took };
+    let took_ms = if failure.is_some() { patience.as_secs_f64() * 1e3 } else { took };
     Exchange { kind: task.kind, at: task.at, took_ms, opened_ms, bytes: task.want.up + task.want.down, failure }
 }

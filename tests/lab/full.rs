@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::ask::Run;
 use crate::carrier::{Carrier, Setup};
-use crate::measure::{Context, Outcome, table};
+use crate::measure::{Context, Outcome, medians, table};
 use crate::plot::{course, overview};
 use crate::scene::{Name, Play, act};
+use crate::script::{Diary, Exchange};
 
 /// Plays all that was asked for; the table goes to standard output, everything to a folder.
 pub fn run(run: &Run) {
@@ -41,7 +42,7 @@ pub fn run(run: &Run) {
             }
         }
     }
-    print!("{}", table(&outcomes));
+    print!("{}", summary(&outcomes));
     println!("\n{}", out.display());
 }
 
@@ -60,6 +61,10 @@ pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, o
     let setup = Setup { tubes: run.tubes.clone() };
     let seen = act(&scene, carrier, &setup, &run.link, &Play { seed, control, dir: &dir });
     std::fs::write(dir.join("link.csv"), seen.record.csv(seen.zero)).unwrap();
+    std::fs::write(dir.join("clinical.csv"), clinical(&seen.diary)).unwrap();
+    if seen.spilled > 0 {
+        eprintln!("{}: the link's process was too slow for {} packets; this says nothing", name.text(), seen.spilled);
+    }
     let context = Context {
         scene: name.text().to_owned(),
         carrier: carrier.name().to_owned(),
@@ -76,8 +81,27 @@ pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, o
 
 fn write(out: &Path, outcomes: &[Outcome]) {
     std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(outcomes).unwrap()).unwrap();
-    std::fs::write(out.join("table.txt"), table(outcomes)).unwrap();
-    std::fs::write(out.join("overview.svg"), overview(outcomes)).unwrap();
+    std::fs::write(out.join("table.txt"), summary(outcomes)).unwrap();
+    std::fs::write(out.join("overview.svg"), overview(&medians(outcomes))).unwrap();
+}
+
+/// All outcomes, and below them the medians of several seeds.
+fn summary(outcomes: &[Outcome]) -> String {
+    let medians = medians(outcomes);
+    let each = table(outcomes);
+    if medians.len() == outcomes.len() { each } else { format!("{each}\nmedians\n{}", table(&medians)) }
+}
+
+/// Clinical work as CSV.
+fn clinical(diary: &Diary) -> String {
+    let mut text = String::from("due_seconds,kind,opened_ms,took_ms,bytes,failure\n");
+    for exchange in &diary.clinical {
+        let opened = exchange.opened_ms.map(|ms| format!("{ms:.2}")).unwrap_or_default();
+        let failure = exchange.failure.as_deref().unwrap_or_default().replace([',', '\n'], ";");
+        let Exchange { at, kind, took_ms, bytes, .. } = exchange;
+        text.push_str(&format!("{at:.4},{kind:?},{opened},{took_ms:.2},{bytes},{failure}\n"));
+    }
+    text
 }
 
 fn folder() -> PathBuf {

@@ -18,6 +18,8 @@ pub struct Script {
     pub clinical: Vec<Work>,
     /// Staff.
     pub crews: Vec<Crew>,
+    /// After so long nobody waits for clinical work any more; it counts as failed, with this as its time.
+    pub patience: f64,
     /// What counts begins.
     pub from: f64,
     /// What counts ends. What was asked until then is still waited for, with everybody at work.

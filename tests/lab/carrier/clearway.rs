@@ -37,9 +37,10 @@ pub struct Files {
 
 impl Files {
     fn new(dir: &Path, link: &Link, setup: &Setup) -> Files {
-        let tubes = setup.tubes.as_ref().map(|path| {
-            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        });
+        let tubes = setup
+            .tubes
+            .as_ref()
+            .map(|path| std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
         Files { dir: dir.join("clearway"), link: *link, tubes }
     }
 

@@ -35,8 +35,7 @@ pub enum Carrier {
 
 impl Carrier {
     /// All of them.
-    pub const ALL: [Carrier; 5] =
-        [Carrier::None, Carrier::Htb, Carrier::Squid, Carrier::SquidPools, Carrier::Clearway];
+    pub const ALL: [Carrier; 5] = [Carrier::None, Carrier::Htb, Carrier::Squid, Carrier::SquidPools, Carrier::Clearway];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -54,6 +53,9 @@ impl Carrier {
         match self {
             Carrier::Squid | Carrier::SquidPools if squid::program().is_none() => {
                 Some("squid is not installed; on Debian get it with: apt-get install squid")
+            }
+            Carrier::Htb if !htb::possible() => {
+                Some("this kernel or machine has no HTB; on Debian get tc with: apt-get install iproute2")
             }
             _ => None,
         }

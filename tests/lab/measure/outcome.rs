@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{Spread, jain};
-use crate::clock::{self, SECOND};
+use super::surge::Surge;
+use crate::clock;
 use crate::link::{Link, Precision, Way};
 use crate::scene::{Cpu, Scene, Seen};
 use crate::script::{Habit, Wanting};
@@ -36,6 +37,8 @@ pub struct Context {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     pub context: Context,
+    /// Of how many seeds it is the median.
+    pub seeds: usize,
     /// Milliseconds from when it was due to the whole answer.
     pub clinical: Spread,
     pub failures: usize,
@@ -68,6 +71,8 @@ pub struct Outcome {
     pub cpu: Cpu,
     /// How late the link handed over packets.
     pub precision: Precision,
+    /// Packets that the link's process was too slow to take in. There must be none, or the scene says nothing.
+    pub spilled: u64,
     /// When clinical suddenly wanted most of the link.
     pub surge: Option<Surge>,
     /// Clinical latency over that of the unloaded scene of the same run.
@@ -81,22 +86,8 @@ pub struct Ratio {
     pub p99: f64,
 }
 
-/// How a surge was served; times in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Surge {
-    /// Of what was asked for within it, what had been carried when it ended and its last answers had had 250 ms.
-    pub served: f64,
-    /// Until clinical had 95% of what it asked for.
-    pub reached_ms: Option<f64>,
-    /// From its end until social had 90% of its share again.
-    pub back_ms: Option<f64>,
-}
-
 /// Who waited for something this much of the time always wanted more.
 const ALWAYS: f64 = 0.95;
-/// Over how long a rate is looked at in a surge.
-const LOOK: u64 = SECOND / 10;
-
 impl Outcome {
     /// Counts what was seen.
     pub fn count(context: Context, scene: &Scene, seen: &Seen) -> Outcome {
@@ -133,8 +124,10 @@ impl Outcome {
             trouble: diary.trouble.clone(),
             cpu: seen.cpu,
             precision: record.precision,
-            surge: scene.surge.map(|(from, to)| surge(scene, seen, from, to)),
+            spilled: seen.spilled,
+            surge: scene.surge.map(|surge| Surge::count(scene, seen, surge)),
             ratio: None,
+            seeds: 1,
             context,
         }
     }
@@ -184,28 +177,4 @@ fn greedy(tally: &Tally, wanting: &[Wanting], from: u64, to: u64) -> Option<f64>
     let many = wanting.iter().find(|person| matches!(person.habit, Habit::Bulk(2..)))?;
     let others: Vec<f64> = wanting.iter().filter(|person| person.habit == Habit::Bulk(1)).map(got).collect();
     Some(got(many) / (others.iter().sum::<f64>() / others.len() as f64))
-}
-
-fn surge(scene: &Scene, seen: &Seen, from: f64, to: f64) -> Surge {
-    let [begins, ends] = [from, to].map(|at| seen.zero + clock::nanos(at));
-    let way = match scene.name {
-        crate::scene::Name::SurgeUp => &seen.record.up,
-        _ => &seen.record.down,
-    };
-    let clinical = |from, to| way.between(from, to).iter().map(|bin| bin.clinical).sum::<u64>() as f64;
-    let other = |from, to| way.between(from, to).iter().map(|bin| bin.other).sum::<u64>() as f64;
-    let asked: u64 = seen.diary.clinical.iter().filter(|e| (from..to).contains(&e.at)).map(|e| e.bytes).sum();
-    let asked = asked as f64 * crate::scene::WIRE;
-    let a_look = asked * clock::seconds(LOOK) / (to - from);
-    let step = LOOK / 10;
-    let looks = |from: u64, most: u64| (0..most).map(move |at| from + at * step);
-    let since = |from: u64, at: u64| clock::millis(at + LOOK - from);
-    let reached = looks(begins, 500).find(|at| clinical(*at, at + LOOK) >= 0.95 * a_look);
-    let share = other(begins - 3 * SECOND, begins) / 30.0;
-    let back = looks(ends, 500).find(|at| other(*at, at + LOOK) >= 0.9 * share);
-    Surge {
-        served: clinical(begins, ends + SECOND / 4) / asked,
-        reached_ms: reached.map(|at| since(begins, at)),
-        back_ms: back.map(|at| since(ends, at)),
-    }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::outcome::{Each, Outcome};
+use super::surge::Surge;
 
 type Column = (&'static str, fn(&Outcome) -> String);
 
@@ -10,7 +11,8 @@ type Column = (&'static str, fn(&Outcome) -> String);
 const COLUMNS: &[Column] = &[
     ("scene", |o| o.context.scene.clone()),
     ("carrier", |o| o.context.carrier.clone()),
-    ("seed", |o| o.context.seed.to_string()),
+    ("tcp", |o| o.context.control.clone()),
+    ("seed", |o| if o.seeds > 1 { format!("{} seeds", o.seeds) } else { o.context.seed.to_string() }),
     ("clinical p50", |o| format!("{:.0}", o.clinical.p50)),
     ("p90", |o| format!("{:.0}", o.clinical.p90)),
     ("p99", |o| format!("{:.0}", o.clinical.p99)),
@@ -28,6 +30,7 @@ const COLUMNS: &[Column] = &[
     ("p90 s", |o| page(o, o.pages.p90)),
     ("whole", |o| format!("{}/{}", o.whole_pages, o.pages.count)),
     ("video Mbit", |o| format!("{:.2}", o.video)),
+    ("surge served, after ms, back ms", |o| o.surge.map_or_else(dash, surge)),
     ("greedy", |o| o.greedy.map_or_else(dash, |greedy| format!("{greedy:.2}"))),
     ("cpu s", |o| format!("{:.1}", o.cpu.carrier)),
     ("link cpu", |o| format!("{:.1}", o.cpu.link)),
@@ -40,6 +43,11 @@ fn dash() -> String {
 
 fn each<T>(both: Each<T>, show: impl Fn(T) -> String) -> String {
     format!("{}/{}", show(both.down), show(both.up))
+}
+
+fn surge(surge: Surge) -> String {
+    let ms = |ms: Option<f64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0}"));
+    format!("{:.2} {} {}", surge.served, ms(surge.reached_ms), ms(surge.back_ms))
 }
 
 fn page(outcome: &Outcome, seconds: f64) -> String {
@@ -58,7 +66,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
         for (at, cell) in line.iter().enumerate() {
             // Names to the left, numbers to the right.
             let width = widths[at];
-            let _ = if at < 2 { write!(text, "{cell:<width$}  ") } else { write!(text, "{cell:>width$}  ") };
+            let _ = if at < 3 { write!(text, "{cell:<width$}  ") } else { write!(text, "{cell:>width$}  ") };
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

@@ -30,6 +30,8 @@ pub struct Seen {
     pub up: Tally,
     /// How long each was on a processor in the part that counts, in seconds.
     pub cpu: Cpu,
+    /// Packets that the link's process was too slow to take in.
+    pub spilled: u64,
 }
 
 /// Seconds on a processor.
@@ -57,6 +59,7 @@ pub fn act(scene: &Scene, carrier: Carrier, setup: &Setup, link: &Link, play: &P
         route: carrying.route,
         clinical: scene.clinical.clone(),
         crews: scene.crews.clone(),
+        patience: scene.patience,
         from: scene.from,
         to: scene.to,
     };
@@ -88,6 +91,7 @@ pub fn act(scene: &Scene, carrier: Carrier, setup: &Setup, link: &Link, play: &P
     servers.close();
     servers.ended(END);
     drop(carrying);
+    let spilled = world.spilled();
     let record = world.end();
     let read = |path: &Path| std::fs::read(path).unwrap();
     Seen {
@@ -96,6 +100,7 @@ pub fn act(scene: &Scene, carrier: Carrier, setup: &Setup, link: &Link, play: &P
         diary: serde_json::from_slice(&read(&diary)).unwrap(),
         up: serde_json::from_slice(&read(&sums)).unwrap(),
         cpu: after.less(before),
+        spilled,
     }
 }
 

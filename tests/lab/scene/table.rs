@@ -36,11 +36,13 @@ pub struct Cut {
     pub warm: f64,
     /// What counts.
     pub counts: f64,
+    /// How long clinical work is waited for; the scene goes on until then. What has not come counts as failed.
+    pub patience: f64,
 }
 
 impl Default for Cut {
     fn default() -> Self {
-        Cut { warm: 10.0, counts: 30.0 }
+        Cut { warm: 10.0, counts: 30.0, patience: 30.0 }
     }
 }
 
@@ -50,6 +52,8 @@ pub struct Scene {
     pub name: Name,
     pub clinical: Vec<Work>,
     pub crews: Vec<Crew>,
+    /// How long clinical work is waited for.
+    pub patience: f64,
     /// What counts begins and ends.
     pub from: f64,
     pub to: f64,
@@ -63,7 +67,7 @@ pub struct Scene {
 
 /// Clinical work outside of surges, a second.
 const LOOKUPS: f64 = 9.0;
-const REFERRALS: f64 = 2.0;
+const REFERRALS: f64 = 1.5;
 /// What clinical suddenly wants of the link, and for how long.
 const SURGE: f64 = 0.8;
 const SURGE_LASTS: f64 = 5.0;
@@ -121,6 +125,7 @@ impl Name {
             clinical: vec![plain],
             // Everybody has begun when half of what does not count is over.
             crews: staff(0.0, cut.warm / 2.0),
+            patience: cut.patience,
             from,
             to,
             surge: None,
@@ -158,9 +163,7 @@ impl Name {
                 Scene { crews, ..steady }
             }
             Name::Slow => Scene { truth: 0.5, ..steady },
-            Name::Single => {
-                Scene { clinical: Vec::new(), crews: vec![crew(Habit::Bulk(1), 0, 1, 0.0, 0.0)], ..steady }
-            }
+            Name::Single => Scene { clinical: Vec::new(), crews: vec![crew(Habit::Bulk(1), 0, 1, 0.0, 0.0)], ..steady },
         }
     }
 }

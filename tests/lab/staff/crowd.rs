@@ -33,6 +33,6 @@ async fn one(person: &Person, after: f64, idle: bool, mut chance: Chance) {
             // As a page that waits for news does.
             tunnel.hold().await;
         }
-        tokio::time::sleep(Duration::from_secs_f64(chance.between(4.0, 12.0))).await;
+        tokio::time::sleep(Duration::from_secs_f64(chance.between(2.0, 6.0))).await;
     }
 }

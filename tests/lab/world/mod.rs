@@ -7,5 +7,5 @@ mod wires;
 
 pub use map::{CLINIC, GATEWAY, NAMES, PORT, SOCIAL, Server, Space, clinician, staff};
 pub use process::{Process, cpu_seconds};
-pub use sandbox::{descriptors, enter, inside, leave_on_signal, missing};
+pub use sandbox::{descriptors, enter, inside, leave_on_signal, missing, runs};
 pub use wires::{NEAR, World};

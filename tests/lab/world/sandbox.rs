@@ -29,7 +29,7 @@ pub fn descriptors() -> u64 {
 
 /// What stands in the way of a lab, and how to get it; nothing if all is there.
 pub fn missing() -> Option<String> {
-    for (program, package) in [("ip", "iproute2"), ("unshare", "util-linux"), ("nice", "coreutils")] {
+    for (program, package) in [("ip", "iproute2"), ("unshare", "util-linux"), ("sysctl", "procps")] {
         if !runs(Command::new("sh").args(["-c", &format!("command -v {program}")])) {
             return Some(format!("the program `{program}`; on Debian get it with: apt-get install {package}"));
         }
@@ -50,7 +50,7 @@ pub fn missing() -> Option<String> {
     None
 }
 
-fn runs(command: &mut Command) -> bool {
+pub fn runs(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }

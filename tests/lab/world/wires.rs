@@ -83,11 +83,20 @@ impl World {
         self.link.id()
     }
 
+    /// Packets that found the devices of the link full, for its process was too slow to read them.
+    pub fn spilled(&self) -> u64 {
+        [(Space::Gateway, NEAR), (Space::Internet, FAR)].into_iter().map(|(space, device)| dropped(space, device)).sum()
+    }
+
     /// Ends the link and gives what it saw.
     pub fn end(mut self) -> Record {
         self.link.close();
         self.link.ended(END);
-        serde_json::from_slice(&std::fs::read(self.dir.join("link.json")).unwrap()).unwrap()
+        let path = self.dir.join("link.json");
+        let record = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        // The same is written as CSV.
+        let _ = std::fs::remove_file(path);
+        record
     }
 }
 
@@ -129,6 +138,13 @@ fn wan(link: &Link, dir: &Path) -> Process {
     }
     batch(Some(Space::Internet), &format!("addr add {CLINIC}/32 dev lo\naddr add {SOCIAL}/32 dev lo"));
     process
+}
+
+/// What a device had to drop of what was sent by it.
+fn dropped(space: Space, device: &str) -> u64 {
+    let shown = Command::new("ip").args(["-n", space.name(), "-j", "-s", "link", "show", device]).output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    shown[0]["stats64"]["tx"]["dropped"].as_u64().expect("ip tells what was dropped")
 }
 
 /// Has `ip` do things, one a line.
