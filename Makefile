@@ -2,9 +2,10 @@
 
 CARGO ?= cargo
 CONFIG ?= config/clearway.toml
+LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz
+.PHONY: help run test check bench lab fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
@@ -30,6 +31,9 @@ check: ## format, lints, documentation, and licences where cargo-deny is there
 
 bench: ## micro benches
 	$(CARGO) bench --locked
+
+lab: ## every scene with every carrier, for an hour, as root (LAB="--scene steady --carrier none,clearway" for some)
+	$(CARGO) test --locked --release --test lab -- run $(LAB)
 
 fuzz: ## each fuzz target for a minute (SECONDS_EACH=n); needs nightly and cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing; get it: cargo install --locked cargo-fuzz"; exit 1; }

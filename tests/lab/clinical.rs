@@ -30,9 +30,12 @@ fn tasks(seed: u64, work: &[Work]) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (part, work) in work.iter().enumerate() {
         for (kind, rate) in [(Kind::LookUp, work.lookups), (Kind::Referral, work.referrals)] {
+            if rate == 0.0 {
+                continue;
+            }
             let mut chance = Chance::new(seed, 100 + 2 * part as u64 + kind as u64);
             let mut at = work.from;
-            while rate > 0.0 {
+            loop {
                 at += chance.gap(rate);
                 if at >= work.to {
                     break;

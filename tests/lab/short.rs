@@ -32,8 +32,11 @@ const SINGLE: f64 = 0.95;
 /// How full it keeps the queue, of what that holds: cubic falls to 0.7 of the window, which is more than the round trip.
 const STANDING: f64 = 0.5;
 
+/// A name, and what it plays.
+type Test = (&'static str, fn(&Lab));
+
 /// The tests, by name.
-const TESTS: &[(&str, fn(&Lab))] = &[
+const TESTS: &[Test] = &[
     ("one_flow_fills_the_link_and_its_queue", single),
     ("alone_clinical_work_takes_four_round_trips", unloaded),
     ("steady", |lab| lab.holds(Name::Steady, 4.0, 6.0, &STEADY)),

@@ -37,7 +37,7 @@ impl Canvas {
         Canvas { width, height, body: String::new() }
     }
 
-    pub fn text(&mut self, x: f64, y: f64, size: f64, hold: Hold, colour: &str, text: &str) {
+    pub fn text(&mut self, (x, y): (f64, f64), size: f64, hold: Hold, colour: &str, text: &str) {
         let hold = match hold {
             Hold::Start => "start",
             Hold::Middle => "middle",
@@ -91,7 +91,7 @@ impl Canvas {
         for mark in y.marks() {
             let at = y.at(mark);
             self.line(&[(left, at), (right, at)], HAIR, 1.0);
-            self.text(left - 6.0, at + 4.0, 11.0, Hold::End, GREY, &show(mark));
+            self.text((left - 6.0, at + 4.0), 11.0, Hold::End, GREY, &show(mark));
         }
     }
 
@@ -100,7 +100,7 @@ impl Canvas {
         for mark in x.marks() {
             let at = x.at(mark);
             self.line(&[(at, y), (at, y + 4.0)], GREY, 1.0);
-            self.text(at, y + 16.0, 11.0, Hold::Middle, GREY, &show(mark));
+            self.text((at, y + 16.0), 11.0, Hold::Middle, GREY, &show(mark));
         }
     }
 
@@ -110,7 +110,7 @@ impl Canvas {
         for (word, colour) in entries.iter().rev() {
             // A sans-serif letter of this size is about so wide.
             x -= word.len() as f64 * 5.6;
-            self.text(x, y, 11.0, Hold::Start, INK, word);
+            self.text((x, y), 11.0, Hold::Start, INK, word);
             x -= 15.0;
             self.rectangle((x, y - 9.0), (x + 10.0, y + 1.0), colour);
             x -= 14.0;

@@ -47,14 +47,14 @@ pub fn course(outcome: &Outcome, scene: &Scene, seen: &Seen) -> String {
     }
     queues(&mut paper, scene, seen, link.fifo_ms, &x, places[3]);
     paper.columns(&x, places[3].1, |second| format!("{second:.0}"));
-    paper.text((LEFT + RIGHT) / 2.0, height - 8.0, 11.0, Hold::Middle, GREY, "seconds");
+    paper.text(((LEFT + RIGHT) / 2.0, height - 8.0), 11.0, Hold::Middle, GREY, "seconds");
     paper.finish()
 }
 
 fn head(paper: &mut Canvas, outcome: &Outcome) {
     let context = &outcome.context;
     let title = format!("{}, carried by {}", context.scene, context.carrier);
-    paper.text(LEFT, 26.0, 18.0, Hold::Start, INK, &title);
+    paper.text((LEFT, 26.0), 18.0, Hold::Start, INK, &title);
     let clinical = &outcome.clinical;
     let words = format!(
         "clinical p50 {:.0} ms, p99 {:.0} ms, {} of {} failed; link used {:.2} down, {:.2} up; {}, seed {}",
@@ -67,7 +67,7 @@ fn head(paper: &mut Canvas, outcome: &Outcome) {
         context.control,
         context.seed
     );
-    paper.text(LEFT, 46.0, 12.0, Hold::Start, GREY, &words);
+    paper.text((LEFT, 46.0), 12.0, Hold::Start, GREY, &words);
 }
 
 /// What does not count is grey; what the scene does in its middle is yellow.
@@ -79,7 +79,7 @@ fn shades(paper: &mut Canvas, scene: &Scene, x: &Scale, place: (f64, f64)) {
 }
 
 fn title(paper: &mut Canvas, text: &str, place: (f64, f64), entries: &[(&str, &str)]) {
-    paper.text(LEFT, place.0 - 8.0, 12.0, Hold::Start, INK, text);
+    paper.text((LEFT, place.0 - 8.0), 12.0, Hold::Start, INK, text);
     paper.legend(RIGHT, place.0 - 8.0, entries);
 }
 
