@@ -51,7 +51,7 @@ fn tasks(seed: u64, work: &[Work]) -> Vec<Task> {
 /// Sizes and think times such that, on the link with nobody else, half of all work is done in about 71 ms and all but a
 /// hundredth in about 176 ms: four round trips, the transfer, and sometimes another referral that is in the way.
 fn want(kind: Kind, chance: &mut Chance) -> Want {
-    let think = chance.between(500.0, 2_000.0) as u64;
+    let think = chance.between(500.0, 1_500.0) as u64;
     match kind {
         Kind::LookUp => Want { up: 1_024, think, down: chance.log_normal(30e3, 0.3, 20e3, 60e3) as u64 },
         Kind::Referral => Want { up: chance.log_normal(115e3, 0.35, 100e3, 600e3) as u64, think, down: 400 },

@@ -67,7 +67,7 @@ pub struct Scene {
 
 /// Clinical work outside of surges, a second.
 const LOOKUPS: f64 = 9.0;
-const REFERRALS: f64 = 1.5;
+const REFERRALS: f64 = 2.0;
 /// What clinical suddenly wants of the link, and for how long.
 const SURGE: f64 = 0.8;
 const SURGE_LASTS: f64 = 5.0;
