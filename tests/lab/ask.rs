@@ -73,9 +73,23 @@ pub fn read(arguments: &[String]) -> Result<Ask, String> {
         Some("play") => Ok(Ask::Play(arguments[1..].to_vec())),
         Some("help" | "--help" | "-h") => Ok(Ask::Help),
         _ if arguments.iter().any(|argument| argument == "--list") => Ok(Ask::List),
-        // What else `cargo test` may hand to a test program does not matter here.
-        _ => Ok(Ask::Short(arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect())),
+        _ => Ok(Ask::Short(words(arguments))),
     }
+}
+
+/// The words among what `cargo test` may hand to any test program; the options mean nothing here.
+fn words(arguments: &[String]) -> Vec<String> {
+    const WITH_VALUE: &[&str] = &["--test-threads", "--skip", "--format", "--color", "--logfile"];
+    let mut words = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if WITH_VALUE.contains(&argument.as_str()) {
+            rest.next();
+        } else if !argument.starts_with('-') {
+            words.push(argument.clone());
+        }
+    }
+    words
 }
 
 fn run(arguments: &[String]) -> Result<Run, String> {

@@ -58,12 +58,21 @@ pub fn list() {
     }
 }
 
+/// Whether there is a test whose name contains a word; without words there are all.
+pub fn any(words: &[String]) -> bool {
+    TESTS.iter().any(|(name, _)| is_meant(name, words))
+}
+
+fn is_meant(name: &str, words: &[String]) -> bool {
+    words.is_empty() || words.iter().any(|word| name.contains(word.as_str()))
+}
+
 /// Runs the tests whose names contain a word, or all; says whether they passed.
 pub fn run(words: &[String]) -> bool {
     let lab = Lab { dir: tempfile::tempdir().unwrap(), unloaded: OnceCell::new() };
     let (mut passed, mut failed) = (0, 0);
     for (name, test) in TESTS {
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+        if !is_meant(name, words) {
             continue;
         }
         let went_well = catch_unwind(AssertUnwindSafe(|| test(&lab))).is_ok();

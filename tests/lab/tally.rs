@@ -32,6 +32,11 @@ impl Tally {
         bins[at] += bytes as u64;
     }
 
+    /// Whoever received anything.
+    pub fn people(&self) -> impl Iterator<Item = u32> {
+        self.bins.keys().copied()
+    }
+
     /// What somebody received between two moments, to a tenth of a second.
     pub fn sum(&self, who: u32, from: u64, to: u64) -> u64 {
         let at = |moment: u64| (moment.saturating_sub(self.begun) / BIN) as usize;

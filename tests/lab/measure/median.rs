@@ -37,6 +37,7 @@ fn median(group: &[&Outcome]) -> Outcome {
     all.clinical = spread(&|outcome| outcome.clinical);
     all.failures = group.iter().map(|outcome| outcome.failures).sum();
     all.used = Each { down: plain(&|outcome| outcome.used.down), up: plain(&|outcome| outcome.used.up) };
+    all.got = Each { down: plain(&|outcome| outcome.got.down), up: plain(&|outcome| outcome.got.up) };
     all.queue = Each { down: spread(&|outcome| outcome.queue.down), up: spread(&|outcome| outcome.queue.up) };
     all.jain = Each { down: of(&|outcome| outcome.jain.down), up: of(&|outcome| outcome.jain.up) };
     all.greedy = of(&|outcome| outcome.greedy);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::{Spread, jain};
 use super::surge::Surge;
+use crate::clinical::CLINICAL;
 use crate::clock;
 use crate::link::{Link, Precision, Way};
 use crate::scene::{Cpu, Scene, Seen};
@@ -46,6 +47,9 @@ pub struct Outcome {
     pub reasons: BTreeMap<String, u64>,
     /// Bytes through the bottleneck over its capacity.
     pub used: Each<f64>,
+    /// Mbit/s of payload that reached staff, and servers from staff. What is on the wire beyond that waits unread in
+    /// the carrier's sockets, was sent twice, is headers, or is clinical.
+    pub got: Each<f64>,
     /// Milliseconds of queue in front of the link.
     pub queue: Each<Spread>,
     /// Packets that found it full.
@@ -112,6 +116,7 @@ impl Outcome {
                 down: used(&record.down, from, to, link.down as f64 * scene.truth),
                 up: used(&record.up, from, to, link.up as f64 * scene.truth),
             },
+            got: Each { down: got(&diary.down, from, to), up: got(&seen.up, from, to) },
             queue: Each { down: queue(&record.down, from, to), up: queue(&record.up, from, to) },
             lost: Each { down: lost(&record.down, from, to), up: lost(&record.up, from, to) },
             jain: Each { down: jain(&down), up: jain(&up) },
@@ -151,6 +156,11 @@ fn tallied(reasons: Vec<&String>) -> BTreeMap<String, u64> {
 fn used(way: &Way, from: u64, to: u64, rate: f64) -> f64 {
     let bytes: u64 = way.between(from, to).iter().map(|bin| bin.clinical + bin.other).sum();
     bytes as f64 * 8.0 / (rate * clock::seconds(to - from))
+}
+
+fn got(tally: &Tally, from: u64, to: u64) -> f64 {
+    let bytes = tally.people().filter(|who| *who != CLINICAL).map(|who| tally.sum(who, from, to)).sum::<u64>();
+    bytes as f64 * 8.0 / 1e6 / clock::seconds(to - from)
 }
 
 fn queue(way: &Way, from: u64, to: u64) -> Spread {

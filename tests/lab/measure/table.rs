@@ -22,6 +22,7 @@ const COLUMNS: &[Column] = &[
     ("x p50", |o| o.ratio.map_or_else(dash, |ratio| format!("{:.2}", ratio.p50))),
     ("x p99", |o| o.ratio.map_or_else(dash, |ratio| format!("{:.2}", ratio.p99))),
     ("used d/u", |o| each(o.used, |used| format!("{used:.2}"))),
+    ("got Mbit d/u", |o| each(o.got, |got| format!("{got:.1}"))),
     ("queue ms d/u", |o| each(o.queue, |queue| format!("{:.0}", queue.mean))),
     ("p99 d/u", |o| each(o.queue, |queue| format!("{:.0}", queue.p99))),
     ("jain d/u", |o| each(o.jain, |jain| jain.map_or_else(dash, |jain| format!("{jain:.2}")))),
