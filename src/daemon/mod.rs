@@ -4,6 +4,7 @@ pub mod build;
 pub mod edges;
 pub mod gateway;
 pub mod limits;
+mod link;
 pub mod listeners;
 pub mod reload;
 pub mod run;

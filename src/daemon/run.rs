@@ -171,6 +171,7 @@ impl Daemon {
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
         let drive = self.carrier.tubes.drive();
+        let look = super::link::keep(&self.carrier);
         let live = async {
             if self.wait(&mut signals).await {
                 self.drain(&mut signals).await;
@@ -181,6 +182,7 @@ impl Daemon {
             () = live => {}
             () = keep => {}
             () = drive => {}
+            () = look => {}
         }
         self.remove_addresses();
         Ok(())

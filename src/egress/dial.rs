@@ -13,8 +13,8 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::parent::ParentError;
 use super::resolve::ResolveError;
-use super::spec::{Egress, Guard};
-use crate::base::{EgressId, Fault, Name, Reason, Side, Target};
+use super::spec::{Buffers, Egress, Guard};
+use crate::base::{EgressId, Fault, Name, Reason, Side, Target, clock};
 
 /// Why a target was not reached.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +124,8 @@ fn blame(far: Side, error: &io::Error) -> Fault {
 pub(super) struct Call<'a> {
     pub side: Side,
     pub target: &'a Target,
+    /// What the connection may hold.
+    pub buffers: Buffers,
     /// `None` for a parent: the configuration names it, so the guard has no say.
     pub guard: Option<&'a Guard>,
 }
@@ -138,10 +140,10 @@ pub(super) async fn dial(
     call: Call<'_>,
     egress: &Egress,
     addresses: &[IpAddr],
-) -> Result<(TcpStream, SocketAddr), DialError> {
+) -> Result<Reached, DialError> {
     let candidates = candidates(call, egress, addresses)?;
     let after = egress.connect_timeout;
-    match tokio::time::timeout(after, race(call.side, egress, &candidates)).await {
+    match tokio::time::timeout(after, race(call, egress, &candidates)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(DialError::TimedOut { side: call.side, target: call.target.clone(), after }),
     }
@@ -176,13 +178,22 @@ fn candidates(call: Call<'_>, egress: &Egress, addresses: &[IpAddr]) -> Result<V
     Ok(order.into_iter().map(|address| SocketAddr::new(address, call.target.port)).collect())
 }
 
-type Attempt = Pin<Box<dyn Future<Output = Result<(TcpStream, SocketAddr), DialError>> + Send>>;
+/// A connection that was made.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub stream: TcpStream,
+    pub address: SocketAddr,
+    /// From the first packet to its answer.
+    pub round_trip: Duration,
+}
+
+type Attempt = Pin<Box<dyn Future<Output = Result<Reached, DialError>> + Send>>;
 
 /// Begins an attempt every [`ATTEMPT_DELAY`], or at once when one fails; there is at least one candidate. The first that succeeds wins, and the rest are
 /// dropped, which closes them.
-async fn race(side: Side, egress: &Egress, candidates: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), DialError> {
+async fn race(call: Call<'_>, egress: &Egress, candidates: &[SocketAddr]) -> Result<Reached, DialError> {
     let mut waiting = candidates.iter();
-    let mut running: Vec<Attempt> = waiting.next().map(|address| attempt(side, egress, *address)).into_iter().collect();
+    let mut running: Vec<Attempt> = waiting.next().map(|address| attempt(call, egress, *address)).into_iter().collect();
     let mut told: Option<DialError> = None;
     loop {
         let finished = poll_fn(|cx| first_of(&mut running, cx));
@@ -202,11 +213,11 @@ async fn race(side: Side, egress: &Egress, candidates: &[SocketAddr]) -> Result<
             }
             Err(_) => {}
         }
-        running.extend(waiting.next().map(|address| attempt(side, egress, *address)));
+        running.extend(waiting.next().map(|address| attempt(call, egress, *address)));
     }
 }
 
-fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<(TcpStream, SocketAddr), DialError>> {
+fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<Reached, DialError>> {
     for at in 0..running.len() {
         if let Poll::Ready(outcome) = running[at].as_mut().poll(cx) {
             drop(running.swap_remove(at));
@@ -216,13 +227,15 @@ fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<(Tc
     Poll::Pending
 }
 
-fn attempt(side: Side, egress: &Egress, address: SocketAddr) -> Attempt {
+fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
+    let side = call.side;
     // The socket is made here and not inside: a setting that fails is then known without polling.
-    match socket(egress, address) {
+    match socket(egress, address, call.buffers) {
         Err(error) => Box::pin(std::future::ready(Err(error))),
         Ok(socket) => Box::pin(async move {
+            let began = clock::now();
             match socket.connect(address).await {
-                Ok(stream) => Ok((stream, address)),
+                Ok(stream) => Ok(Reached { stream, address, round_trip: clock::now().duration_since(began) }),
                 Err(error) => Err(DialError::Connect { side, address, error }),
             }
         }),
@@ -246,12 +259,19 @@ fn more_telling(told: Option<DialError>, error: DialError) -> DialError {
 }
 
 /// A socket that leaves as the egress says, not yet connected.
-fn socket(egress: &Egress, address: SocketAddr) -> Result<TcpSocket, DialError> {
+fn socket(egress: &Egress, address: SocketAddr, buffers: Buffers) -> Result<TcpSocket, DialError> {
     let local = |what: &'static str| move |error: io::Error| DialError::Local { what, error };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(local("a socket"))?;
     // Small writes of an interactive tunnel must not wait for an acknowledgement.
     socket.set_tcp_nodelay(true).map_err(local("TCP_NODELAY"))?;
+    // Before it connects: the window that the handshake offers is the first that a sender fills.
+    if let Some(bytes) = buffers.receive {
+        socket.set_recv_buffer_size(bytes).map_err(local("SO_RCVBUF"))?;
+    }
+    if let Some(bytes) = buffers.send {
+        socket.set_send_buffer_size(bytes).map_err(local("SO_SNDBUF"))?;
+    }
     if let Some(mark) = egress.fwmark {
         socket.set_mark(mark).map_err(local("fwmark (it needs CAP_NET_ADMIN)"))?;
     }

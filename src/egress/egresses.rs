@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use super::dial::{Call, DialError, dial};
+use super::dial::{Call, DialError, Reached, dial};
 use super::parent;
 use super::resolve::Resolver;
-use super::spec::{Egress, Guard, Parent, Spec};
+use super::spec::{Buffers, Egress, Guard, Parent, Spec};
 use crate::base::{EgressId, Host, Side, Target, clock};
 
 /// The ways out of one configuration. Cheap to clone.
@@ -38,6 +38,8 @@ pub struct Dialled {
     pub early: Bytes,
     /// Whether a parent is in between.
     pub parent: bool,
+    /// From the first packet to its answer.
+    pub round_trip: Duration,
     /// How long the name took to resolve.
     pub resolve: Duration,
     /// How long the connection took to be made, with a parent's answer.
@@ -63,11 +65,11 @@ impl Egresses {
     ///
     /// # Errors
     /// When the target is denied, not found, not reached in time, or refused by the parent.
-    pub async fn tunnel(&self, id: &EgressId, target: &Target) -> Result<Dialled, DialError> {
+    pub async fn tunnel(&self, id: &EgressId, target: &Target, buffers: Buffers) -> Result<Dialled, DialError> {
         let egress = self.egress(id)?;
         match &egress.parent {
-            None => self.direct(egress, target).await,
-            Some(parent) => self.through(egress, parent, target).await,
+            None => self.direct(egress, target, buffers).await,
+            Some(parent) => self.through(egress, parent, target, buffers).await,
         }
     }
 
@@ -82,9 +84,10 @@ impl Egresses {
         egress: &Egress,
         parent: &Parent,
         target: &Target,
+        buffers: Buffers,
     ) -> Result<Dialled, DialError> {
         self.permit_literal(target)?;
-        let call = Call { side: Side::Parent, target: &parent.target, guard: None };
+        let call = Call { side: Side::Parent, target: &parent.target, buffers, guard: None };
         Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
     }
 
@@ -101,12 +104,18 @@ impl Egresses {
         }
     }
 
-    async fn direct(&self, egress: &Egress, target: &Target) -> Result<Dialled, DialError> {
-        self.reach(Call { side: Side::Origin, target, guard: Some(&self.inner.guard) }, egress).await
+    async fn direct(&self, egress: &Egress, target: &Target, buffers: Buffers) -> Result<Dialled, DialError> {
+        self.reach(Call { side: Side::Origin, target, buffers, guard: Some(&self.inner.guard) }, egress).await
     }
 
-    async fn through(&self, egress: &Egress, parent: &Parent, target: &Target) -> Result<Dialled, DialError> {
-        let mut dialled = self.to_parent(egress, parent, target).await?;
+    async fn through(
+        &self,
+        egress: &Egress,
+        parent: &Parent,
+        target: &Target,
+        buffers: Buffers,
+    ) -> Result<Dialled, DialError> {
+        let mut dialled = self.to_parent(egress, parent, target, buffers).await?;
         let began = clock::now();
         let left = egress.connect_timeout.saturating_sub(dialled.connect);
         let opened = parent::open(&mut dialled.stream, parent, target, left).await;
@@ -126,10 +135,11 @@ impl Egresses {
             })?,
         };
         let resolved = clock::now();
-        let (stream, peer) = dial(call, egress, &addresses).await?;
+        let Reached { stream, address, round_trip } = dial(call, egress, &addresses).await?;
         Ok(Dialled {
             stream,
-            peer,
+            peer: address,
+            round_trip,
             early: Bytes::new(),
             parent: false,
             resolve: resolved.duration_since(began),
@@ -165,7 +175,7 @@ mod tests {
         let ways = egresses(&[], &[]);
         for host in ["origin.example", "127.0.0.1"] {
             let target = target(&format!("{host}:{}", origin.address.port()));
-            let dialled = ways.tunnel(&SYSTEM.into(), &target).await.unwrap();
+            let dialled = ways.tunnel(&SYSTEM.into(), &target, Buffers::default()).await.unwrap();
             assert_eq!((dialled.peer, dialled.parent), (origin.address, false), "{host}");
         }
     }
@@ -175,7 +185,7 @@ mod tests {
         let parent = Server::start(vec![vec![Act::Open("220 mail.example ESMTP\r\n")]]).await;
         let ways = egresses(&[with_parent("out", parent.address)], &["127.0.0.0/8"]);
         // A name that only the parent can resolve; and the parent's own address is not the guard's business.
-        let mut dialled = ways.tunnel(&"out".into(), &target("mail.far.example:25")).await.unwrap();
+        let mut dialled = ways.tunnel(&"out".into(), &target("mail.far.example:25"), Buffers::default()).await.unwrap();
         assert_eq!((dialled.peer, dialled.parent), (parent.address, true));
         assert_eq!(
             parent.heads(),
@@ -214,7 +224,7 @@ mod tests {
             ("dead", "a.example:80", Side::Parent, Reason::ConnectRefused),
             ("unheard-of", "a.example:80", Side::Proxy, Reason::Internal),
         ] {
-            let error = ways.tunnel(&id.into(), &crate::egress::lab::target(target)).await.unwrap_err();
+            let error = ways.tunnel(&id.into(), &crate::egress::lab::target(target), Buffers::default()).await.unwrap_err();
             assert_eq!(error.fault(), Fault::new(side, reason), "{id} {target}: {error}");
         }
     }
@@ -223,7 +233,7 @@ mod tests {
     async fn no_more_of_the_answer_is_read_than_its_head() {
         let parent = Server::start(vec![vec![Act::Open(""), OK]]).await;
         let ways = egresses(&[with_parent("out", parent.address)], &[]);
-        let dialled = ways.tunnel(&"out".into(), &target("far.example:80")).await.unwrap();
+        let dialled = ways.tunnel(&"out".into(), &target("far.example:80"), Buffers::default()).await.unwrap();
         assert!(dialled.early.is_empty());
         assert!(dialled.connect > Duration::ZERO);
     }

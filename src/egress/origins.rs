@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,7 +28,7 @@ use super::egresses::{Dialled, Egresses};
 use super::parent;
 use super::pool::{MAX_IDLE, Pool};
 use super::repeat::{copy_of, is_closed, may_repeat};
-use super::spec::Egress;
+use super::spec::{Buffers, Egress};
 use crate::base::{EgressId, Fault, Reason, Side, Target, clock};
 
 /// What a request carries towards an origin.
@@ -40,6 +41,14 @@ pub enum Scheme {
     Http,
     /// Over TLS, which we begin.
     Https,
+}
+
+/// Lets a connection be made, when its time has come. A connection that is there already needs no leave.
+pub trait Admission: Send + Sync {
+    /// Whether connections are bounded in what they may hold; those that are, are not used by others.
+    fn bounds(&self) -> bool;
+    /// Waits for leave, and says what the connection may hold.
+    fn admit<'a>(&'a self) -> Pin<Box<dyn Future<Output = Buffers> + Send + 'a>>;
 }
 
 /// Every connection to origins and parents that speaks HTTP/1.1. One for the process, whatever its configuration does;
@@ -78,6 +87,8 @@ struct Warm {
     user: watch::Sender<CancellationToken>,
     /// How it was made: after a reload the egress of this name may be another one.
     egress: Arc<Egress>,
+    /// Whether it is bounded in what it may hold.
+    bounded: bool,
 }
 
 /// Where requests go, and how.
@@ -88,6 +99,7 @@ struct Route {
     egress: Arc<Egress>,
     scheme: Scheme,
     target: Target,
+    admission: Arc<dyn Admission>,
 }
 
 /// A connection that is ready for one request.
@@ -101,6 +113,8 @@ pub struct Sender {
 /// How long a fresh connection took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Made {
+    /// From the first packet to its answer.
+    pub round_trip: Duration,
     /// To resolve the name.
     pub resolve: Duration,
     /// To connect, with a parent's answer and TLS.
@@ -200,10 +214,11 @@ impl Origins {
         id: &EgressId,
         scheme: Scheme,
         target: &Target,
+        admission: Arc<dyn Admission>,
     ) -> Result<Sender, DialError> {
         let egress = egresses.egress(id)?.clone();
         egresses.permit_literal(target)?;
-        let route = Route { egresses: egresses.clone(), id: id.clone(), egress, scheme, target: target.clone() };
+        let route = Route { egresses: egresses.clone(), id: id.clone(), egress, scheme, target: target.clone(), admission };
         let kept = self.kept().pool.take(&route.key(), clock::now(), |warm| warm.usable() && route.accepts(warm));
         match kept {
             Some(warm) => Ok(Sender { origins: self.clone(), route, warm, made: None }),
@@ -223,12 +238,14 @@ impl Origins {
     }
 
     async fn fresh(&self, route: Route) -> Result<Sender, DialError> {
-        let (stream, peer, made) = route.connect(&self.inner.tls).await?;
+        let buffers = route.admission.admit().await;
+        let bounded = buffers.receive.is_some();
+        let (stream, peer, made) = route.connect(&self.inner.tls, buffers).await?;
         let handshake = http1::Builder::new().max_buf_size(MAX_BUFFER).handshake(stream);
         let (connection, driver) = handshake.await?;
         let (user, used) = watch::channel(CancellationToken::new());
         self.inner.tracker.spawn(drive(driver.with_upgrades(), used));
-        let warm = Warm { connection, peer, user, egress: route.egress.clone() };
+        let warm = Warm { connection, peer, user, egress: route.egress.clone(), bounded };
         Ok(Sender { origins: self.clone(), route, warm, made: Some(made) })
     }
 
@@ -401,22 +418,27 @@ impl Route {
     /// Whether an idle connection would be made alike today: a reload may have changed its egress or the guard.
     fn accepts(&self, warm: &Warm) -> bool {
         let permitted = self.egress.parent.is_some() || self.egresses.permits(warm.peer.ip());
-        permitted && (Arc::ptr_eq(&self.egress, &warm.egress) || self.egress == warm.egress)
+        permitted
+            && warm.bounded == self.admission.bounds()
+            && (Arc::ptr_eq(&self.egress, &warm.egress) || self.egress == warm.egress)
     }
 
-    async fn connect(&self, tls: &Tls) -> Result<(Stream, SocketAddr, Made), DialError> {
+    async fn connect(&self, tls: &Tls, buffers: Buffers) -> Result<(Stream, SocketAddr, Made), DialError> {
         let dialled = match &self.egress.parent {
-            Some(parent) if self.absolute_form() => self.egresses.to_parent(&self.egress, parent, &self.target).await?,
-            _ => self.egresses.tunnel(&self.id, &self.target).await?,
+            Some(parent) if self.absolute_form() => {
+                self.egresses.to_parent(&self.egress, parent, &self.target, buffers).await?
+            }
+            _ => self.egresses.tunnel(&self.id, &self.target, buffers).await?,
         };
         let (peer, resolve, connected) = (dialled.peer, dialled.resolve, dialled.connect);
+        let round_trip = dialled.round_trip;
         let began = clock::now();
         let left = self.egress.connect_timeout.saturating_sub(connected);
         let stream = tokio::time::timeout(left, self.wrap(dialled, tls)).await.unwrap_or_else(|_| {
             let (target, after) = (self.target.clone(), self.egress.connect_timeout);
             Err(DialError::TimedOut { side: Side::Origin, target, after })
         })?;
-        Ok((stream, peer, Made { resolve, connect: connected + clock::now().duration_since(began) }))
+        Ok((stream, peer, Made { round_trip, resolve, connect: connected + clock::now().duration_since(began) }))
     }
 
     /// TLS where the scheme asks for it. The name comes from the URI; an address literal is checked as one.

@@ -18,6 +18,15 @@ pub struct Spec {
     pub guard: Guard,
 }
 
+/// What the kernel may hold for a connection, in bytes; `None`: as much as it thinks right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Of what came and was not read, and so of what a sender may have under way (tcp(7), SO_RCVBUF).
+    pub receive: Option<usize>,
+    /// Of what was written and not acknowledged (SO_SNDBUF).
+    pub send: Option<usize>,
+}
+
 /// One `[egress.NAME]`: how connections leave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {

@@ -1,5 +1,6 @@
 //! One absolute-form request and its answer.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::judge::Verdict;
 use super::live::Live;
 use super::tunnel;
 use crate::base::{Direction, Fault, Reason, Side};
-use crate::egress::{self, SendError, Sender};
+use crate::egress::{self, Admission, Buffers, SendError, Sender};
 use crate::listen::Scheme;
 use crate::relay::{Course, PacedBody, http};
 use crate::tube::Pass;
@@ -63,10 +64,12 @@ pub async fn run(
         Scheme::Https => egress::Scheme::Https,
     };
     let ways = &current.ways;
-    let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target).await?;
+    let admission = Arc::new(Leave(Arc::clone(&pass)));
+    let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
     live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
     if let Some(made) = sender.made() {
         live.open.connected(made.resolve + made.connect);
+        carrier.tubes.round_trip(sender.peer().ip(), made.round_trip);
     }
     let request = outgoing(live, &pass, &sender, gateway, request)?;
     let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
@@ -97,6 +100,19 @@ pub async fn run(
     }
     live.answering()?;
     Ok(response.map(|body| paced(body, Direction::Down, live, &pass, Some(hold))))
+}
+
+/// A flow's leave to make a connection.
+struct Leave(Arc<Pass>);
+
+impl Admission for Leave {
+    fn bounds(&self) -> bool {
+        self.0.is_shaped(Direction::Down)
+    }
+
+    fn admit<'a>(&'a self) -> Pin<Box<dyn Future<Output = Buffers> + Send + 'a>> {
+        Box::pin(async { tunnel::buffers(&self.0.open().await) })
+    }
 }
 
 /// The request as the next hop wants it: a path for an origin, the whole URL for a parent.

@@ -16,12 +16,12 @@ use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
 use super::live::Live;
-use crate::base::{EgressId, Fault, Host, Name, Reason, Side};
-use crate::egress::Dialled;
+use crate::base::{EgressId, Fault, Host, Name, Rate, Reason, Side, clock};
+use crate::egress::{Buffers, Dialled};
 use crate::listen::Door;
-use crate::relay::{Look, Opening, Tunnel};
+use crate::relay::{Look, Opening, Tunnel, Window, window};
 use crate::sniff::tls;
-use crate::tube::Pass;
+use crate::tube::{self, Pass};
 
 /// How long a tunnel may carry nothing at all. RFC 5382 section 5 asks for at least two hours and four minutes of
 /// address translators; browsers and their servers close what they do not use within minutes, and long polls that are
@@ -36,23 +36,38 @@ pub async fn open(
     pass: Arc<Pass>,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
-    let dialled = dial(carrier, live, &verdict.egress).await?;
+    let (dialled, window) = dial(carrier, live, &pass, &verdict.egress).await?;
     let client = hyper::upgrade::on(&mut request);
     let flow = Opened { carrier: Arc::clone(carrier), live: Arc::clone(live), pass, egress: verdict.egress.clone() };
     live.open.answered(200);
     carrier.tasks.spawn(async move {
-        let fault = flow.run(client, dialled).await;
+        let fault = flow.run(client, dialled, window).await;
         flow.live.end(fault);
     });
     Ok(Response::new(body::empty()))
 }
 
-async fn dial(carrier: &Carrier, live: &Live, egress: &EgressId) -> Result<Dialled, End> {
-    let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target).await?;
+async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) -> Result<(Dialled, Window), End> {
+    let buffers = buffers(&pass.open().await);
+    let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target, buffers).await?;
+    carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);
     live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));
-    Ok(dialled)
+    let window = Window::new(dialled.round_trip, buffers.receive.unwrap_or(window::MOST), clock::now());
+    Ok((dialled, window))
 }
+
+/// A round trip of which nothing is known yet.
+const ROUND_TRIP: Duration = Duration::from_millis(25);
+
+/// What a new connection may hold, for what its tube could give it now.
+pub fn buffers(opening: &tube::Opening) -> Buffers {
+    let needed = |rate: Rate| Window::needed(rate.bits_per_second() as f64, ROUND_TRIP);
+    Buffers { receive: opening.down.map(needed), send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)) }
+}
+
+/// Less than that and a sender stops for want of bytes between two grants.
+const LEAST_SEND: usize = 16 * 1024;
 
 /// A tunnel whose client was told yes.
 struct Opened {
@@ -63,18 +78,19 @@ struct Opened {
 }
 
 impl Opened {
-    async fn run(&self, client: OnUpgrade, dialled: Dialled) -> Fault {
+    async fn run(&self, client: OnUpgrade, dialled: Dialled, window: Window) -> Fault {
         tokio::select! {
-            fault = self.carry(client, dialled) => fault,
+            fault = self.carry(client, dialled, window) => fault,
             fault = self.live.stopped() => fault,
         }
     }
 
-    async fn carry(&self, client: OnUpgrade, dialled: Dialled) -> Fault {
+    async fn carry(&self, client: OnUpgrade, dialled: Dialled, window: Window) -> Fault {
         let Some((stream, sent)) = client.await.ok().and_then(stream_of) else {
             return Fault::new(Side::Client, Reason::Reset);
         };
         let tunnel = Tunnel::new(stream, dialled.stream, IDLE).with_prefix(&sent).with_early(&dialled.early);
+        let tunnel = tunnel.with_window(window);
         match self.through(tunnel).await {
             Ok(fault) => fault,
             Err(end) => end.fault(),
@@ -132,7 +148,7 @@ impl Opened {
             self.live.state().left = left;
             return Ok(None);
         }
-        dial(&self.carrier, &self.live, &verdict.egress).await.map(Some)
+        dial(&self.carrier, &self.live, &self.pass, &verdict.egress).await.map(|(dialled, _)| Some(dialled))
     }
 }
 

@@ -86,7 +86,7 @@ impl Half {
                 self.waited = grant.waited;
             } else {
                 match self.stage {
-                    Stage::Open => match self.poll_fill(cx, reader, SIZE) {
+                    Stage::Open => match self.poll_fill(cx, reader, SIZE.min(pass.piece(self.direction))) {
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(_)) => return Poll::Ready(Err(self.broken(self.reader()))),
                         Poll::Pending => {
@@ -136,6 +136,11 @@ impl Half {
     /// The bytes that were read and have not been written.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.bytes()
+    }
+
+    /// Bytes written, ever.
+    pub fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Whether nothing has been written or is about to be.

@@ -6,7 +6,9 @@ mod half;
 pub mod http;
 pub mod tally;
 pub mod tunnel;
+pub mod window;
 
 pub use body::{BodyError, Course, PacedBody};
 pub use tally::Tally;
 pub use tunnel::{Look, Opening, Tunnel};
+pub use window::Window;

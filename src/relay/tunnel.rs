@@ -6,10 +6,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::half::{Filled, Half};
 use super::tally::Tally;
+use super::window::Window;
 use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
 use crate::tube::Pass;
 
@@ -56,6 +58,17 @@ pub struct Tunnel<C, O> {
     /// Who closed first.
     closed: Option<Side>,
     over: Option<Fault>,
+    /// What the origin may have under way, what had been moved when it was looked at last, and how it is set.
+    window: Option<(Window, u64, fn(&O, usize))>,
+}
+
+impl<C> Tunnel<C, TcpStream> {
+    /// The same, with a window that follows what the flow is given.
+    #[must_use]
+    pub fn with_window(mut self, window: Window) -> Tunnel<C, TcpStream> {
+        self.window = Some((window, 0, super::window::set));
+        self
+    }
 }
 
 impl<C, O> Tunnel<C, O>
@@ -76,6 +89,7 @@ where
             timer: None,
             closed: None,
             over: None,
+            window: None,
         }
     }
 
@@ -179,6 +193,7 @@ where
         }
         let down = self.down.poll(cx, (&mut self.origin, &mut self.client), pass, tally);
         let up = self.up.poll(cx, (&mut self.client, &mut self.origin), pass, tally);
+        self.follow(pass);
         if self.closed.is_none() {
             self.closed = match (self.down.has_ended(), self.up.has_ended()) {
                 (true, _) => Some(Side::Origin),
@@ -193,6 +208,22 @@ where
                 Poll::Ready(self.end(Fault::new(side, Reason::Finished), tally))
             }
             _ => self.poll_idle(cx, tally),
+        }
+    }
+
+    fn follow(&mut self, pass: &Pass) {
+        let Some((window, last, set)) = &mut self.window else { return };
+        let moved = self.down.moved() - std::mem::replace(last, self.down.moved());
+        if moved == 0 {
+            return;
+        }
+        let size = if pass.is_shaped(Direction::Down) {
+            window.moved(usize::try_from(moved).unwrap_or(usize::MAX), clock::now())
+        } else {
+            window.open()
+        };
+        if let Some(size) = size {
+            set(&self.origin, size);
         }
     }
 

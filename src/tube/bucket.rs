@@ -25,7 +25,7 @@ pub struct Depth {
 impl Depth {
     /// Of the link and its tubes. A timer of tokio is up to 1 ms late by itself and some more on a busy machine; a burst
     /// of a few milliseconds is what a link's queue may see when a crowd starts at once. At least two full packets.
-    pub const TUBE: Depth = Depth { idle: Duration::from_millis(4), busy: Duration::from_millis(12), least: 3_000 };
+    pub const TUBE: Depth = Depth { idle: Duration::from_millis(2), busy: Duration::from_millis(4), least: 3_000 };
 }
 
 /// Fills at a rate up to its depth. Who finds anything in it may take a whole grant, so that it can be in debt by at most
@@ -74,6 +74,18 @@ impl Bucket {
         let floor = self.level.min(-nanobits(debt));
         self.take(bytes);
         self.level = self.level.max(floor);
+    }
+
+    /// Gives back what was taken and not used.
+    pub fn give_back(&mut self, bytes: usize) {
+        if self.rate.is_some() {
+            self.level = (self.level + nanobits(bytes)).min(self.cap(true).max(self.level));
+        }
+    }
+
+    /// Permits nothing for at least so long.
+    pub fn owe(&mut self, time: Duration) {
+        self.level = self.level.min(-self.volume(time.min(LONGEST_DEBT)));
     }
 
     /// Counts bytes that passed without asking at some time since the last refill; the debt is bounded.

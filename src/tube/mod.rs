@@ -3,11 +3,13 @@
 //! wait on (`pacer`, `tubes`, `pass`).
 
 pub mod bucket;
+mod governor;
 mod layout;
 mod meter;
 mod node;
 mod pacer;
 pub mod pass;
+mod queue;
 mod ring;
 pub mod share;
 pub mod spec;
@@ -15,7 +17,7 @@ pub mod tree;
 pub mod tubes;
 
 pub use pacer::Grant;
-pub use pass::Pass;
+pub use pass::{Opening, Pass};
 pub use share::Sharer;
 pub use spec::{Limit, Link, Peak, ShareBy, Spec, Tube};
 pub use tubes::{Full, Reading, Tubes, Way};

@@ -1,6 +1,6 @@
 //! A flow's leave to use a tube: both its directions ask it before they send.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::meter::Meter;
 use super::pacer::Grant;
 use super::tree::{FlowId, Gate};
 use super::tubes::{Full, Tubes};
-use crate::base::{Direction, Moment, TubeId, clock};
+use crate::base::{Direction, Moment, Rate, TubeId, clock};
 
 /// What all flows of a tube see of it without a lock. It outlives the tube for as long as one of them holds it.
 #[derive(Debug)]
@@ -19,16 +19,18 @@ pub struct Home {
     /// The bytes of its own flows.
     pub meters: [Meter; 2],
     gates: [AtomicU8; 2],
+    quanta: [AtomicUsize; 2],
 }
 
 impl Home {
     /// A tube whose flows have to ask.
     pub fn new(id: TubeId, origin: Moment) -> Home {
-        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2] }
+        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2], quanta: [const { AtomicUsize::new(0) }; 2] }
     }
 
-    /// From now on its flows do, or do not, have to ask.
-    pub fn set_gate(&self, direction: Direction, gate: Gate) {
+    /// From now on its flows do, or do not, have to ask, and are granted so much at once.
+    pub fn set_gate(&self, direction: Direction, gate: Gate, quantum: usize) {
+        self.quanta[index(direction)].store(quantum, Ordering::Relaxed);
         let gate = match gate {
             Gate::Shaped => SHAPED,
             Gate::Clear => CLEAR,
@@ -65,11 +67,26 @@ pub struct Pass {
     flows: [FlowId; 2],
     /// Held for a moment by the flow's own two directions and by a move, never with another lock inside.
     home: Mutex<Arc<Home>>,
+    /// Granted before they came: what a new connection's first flight brings without being asked.
+    credit: AtomicUsize,
 }
+
+/// How a connection towards the link is to begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// What a tube could give one more flow now, one way; `None` for a flow that is not shaped.
+    pub down: Option<Rate>,
+    /// The other way.
+    pub up: Option<Rate>,
+}
+
+/// What a new connection's first flight brings before anybody has read of it: the answer to a TLS hello with its
+/// certificates, or a small object. A sender may begin with ten segments (RFC 6928).
+const FIRST_FLIGHT: usize = 6_000;
 
 impl Pass {
     pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
-        Pass { tubes, flows, home: Mutex::new(home) }
+        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0) }
     }
 
     /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
@@ -77,6 +94,11 @@ impl Pass {
     pub fn poll_take(&self, cx: &mut Context<'_>, direction: Direction, want: usize) -> Poll<Grant> {
         if want == 0 {
             return Poll::Ready(Grant { bytes: 0, waited: Duration::ZERO });
+        }
+        if direction == Direction::Down
+            && let Some(bytes) = self.credited(want)
+        {
+            return Poll::Ready(Grant { bytes, waited: Duration::ZERO });
         }
         let pacer = self.tubes.pacer(direction);
         let free = {
@@ -101,6 +123,48 @@ impl Pass {
         answer
     }
 
+    /// Of what was granted before it came.
+    fn credited(&self, want: usize) -> Option<usize> {
+        let credit = self.credit.load(Ordering::Relaxed);
+        let bytes = credit.min(want);
+        if bytes == 0 {
+            return None;
+        }
+        self.credit.fetch_sub(bytes, Ordering::Relaxed);
+        Some(bytes)
+    }
+
+    /// Waits until the tube has room for what a new connection brings unasked, and says what it could have then.
+    pub async fn open(&self) -> Opening {
+        let mut opening = Opening::default();
+        if self.is_shaped(Direction::Down) {
+            let mut credit = 0;
+            while credit < FIRST_FLIGHT {
+                credit += self.take(Direction::Down, FIRST_FLIGHT - credit).await.bytes;
+            }
+            self.credit.fetch_add(credit, Ordering::Relaxed);
+            opening.down = self.tubes.share(&self.tube(), Direction::Down);
+        }
+        if self.is_shaped(Direction::Up) {
+            opening.up = self.tubes.share(&self.tube(), Direction::Up);
+        }
+        opening
+    }
+
+    /// Whether it has to ask.
+    pub fn is_shaped(&self, direction: Direction) -> bool {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).gate(direction) == Gate::Shaped
+    }
+
+    /// So much is worth reading at once: more would only wait for its grants.
+    pub fn piece(&self, direction: Direction) -> usize {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        match home.gate(direction) {
+            Gate::Shaped => home.quanta[index(direction)].load(Ordering::Relaxed).max(1),
+            Gate::Clear | Gate::Free => usize::MAX,
+        }
+    }
+
     /// As [`Pass::poll_take`], for who can wait.
     pub async fn take(&self, direction: Direction, want: usize) -> Grant {
         std::future::poll_fn(|cx| self.poll_take(cx, direction, want)).await
@@ -122,6 +186,10 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        let credit = *self.credit.get_mut();
+        if credit > 0 {
+            self.tubes.give_back(self.flows[index(Direction::Down)], Direction::Down, credit);
+        }
         let home = Arc::clone(self.home.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.tubes.leave(self.flows, &home.id);
     }

@@ -2,6 +2,7 @@
 //! may. Nothing here reads a clock, knows a socket or takes a lock.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -38,6 +39,10 @@ pub struct Tree {
     pub(super) clear_waiting: usize,
     /// Grants so far.
     grants: u64,
+    /// Bytes that passed so far.
+    passed: u64,
+    /// The wire's own count says when clear traffic is on the link: it is not charged when it is written.
+    pub(super) wire_counts: bool,
 }
 
 impl Tree {
@@ -45,7 +50,7 @@ impl Tree {
     pub fn new(now: Moment) -> Tree {
         let mut nodes = Slab::new();
         nodes.insert(Node::new(u8::MAX, ShareBy::Flow, None, now));
-        Tree { nodes, names: HashMap::new(), flows: Slab::new(), clear_waiting: 0, grants: 0 }
+        Tree { nodes, names: HashMap::new(), flows: Slab::new(), clear_waiting: 0, grants: 0, passed: 0, wire_counts: false }
     }
 
     /// Whether flows of a tube have to ask; `None` for a tube that is not there.
@@ -147,8 +152,48 @@ impl Tree {
         self.waits_no_longer(flow.0);
     }
 
+    /// Bytes that passed so far, granted or clear.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// What the wire says, one way, until it is looked at again: what may be given out, and how far it is behind.
+    /// `counts`: it is counted when clear traffic is on it, and not when it is written.
+    pub fn govern(&mut self, rate: Option<Rate>, behind: Duration, counts: bool, now: Moment) {
+        self.wire_counts = counts;
+        self.nodes[LINK].bucket.refill(now, true);
+        if rate != self.nodes[LINK].bucket.rate() {
+            self.set_link(rate, now);
+        }
+        if !behind.is_zero() {
+            self.nodes[LINK].bucket.owe(behind);
+        }
+    }
+
+    /// A flow does not use what it was granted.
+    pub fn give_back(&mut self, flow: FlowId, bytes: usize) {
+        let mut at = self.flows[flow.0].tube;
+        self.passed -= bytes as u64;
+        loop {
+            self.nodes[at].bucket.give_back(bytes);
+            if at == LINK {
+                return;
+            }
+            at = self.nodes[at].parent;
+        }
+    }
+
+    /// The largest grant of a tube.
+    pub fn quantum(&self, tube: &TubeId) -> Option<usize> {
+        self.names.get(tube).map(|&node| self.nodes[node].quantum)
+    }
+
     /// Bytes that clear flows sent without asking, at some time since the last call.
     pub fn charge(&mut self, bytes: usize, now: Moment) {
+        self.passed += bytes as u64;
+        if self.wire_counts {
+            return;
+        }
         let link = &mut self.nodes[LINK];
         link.bucket.charge(bytes, now, link.waiting > 0);
     }
@@ -293,6 +338,7 @@ impl Tree {
         let (flow, bytes) = node.share.next(&mut self.flows, quantum)?;
         self.waits_no_longer(flow);
         self.grants += 1;
+        self.passed += bytes as u64;
         let number = self.grants;
         let node = &mut self.nodes[home];
         node.virtual_time = node.own.tag;

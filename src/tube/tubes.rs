@@ -1,16 +1,20 @@
 //! All tubes of the process: who is admitted to which, and what each uses.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::governor::{Governor, Sight};
 use super::pacer::Pacer;
 use super::pass::{Home, Pass, index};
+use super::queue::Queue;
 use super::share::Sharer;
 use super::spec::{Spec, Tube};
 use super::tree::{FlowId, Layout, Stretch};
-use crate::base::{Calendar, Direction, Fault, Moment, Reason, Side, TubeId, clock};
+use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
 /// Why a flow is not let into a tube.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +88,15 @@ struct Shared {
     /// Locked before a pacer, never after.
     book: Mutex<Book>,
     pacers: [Pacer; 2],
+    /// Locked before a pacer, never with the book.
+    link: Mutex<Link>,
+}
+
+/// What is known of the link.
+#[derive(Debug)]
+struct Link {
+    governors: [Governor; 2],
+    queue: Queue,
 }
 
 /// The tubes by name, and their flows counted.
@@ -110,7 +123,8 @@ impl Tubes {
     pub fn new(spec: &Spec, calendar: &Calendar, at: Timestamp) -> Tubes {
         let origin = clock::now();
         let pacers = [Pacer::new(origin), Pacer::new(origin)];
-        let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers }) };
+        let link = Mutex::new(Link { governors: [Governor::new(None), Governor::new(None)], queue: Queue::default() });
+        let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers, link }) };
         tubes.apply(spec, calendar, at);
         tubes
     }
@@ -130,15 +144,43 @@ impl Tubes {
             };
             let tubes = book.order.iter().filter_map(|id| book.entries.get(id)).map(stretch).collect();
             let layout = Layout { link: spec.link.rate.of(direction), tubes };
+            self.link().governors[index(direction)].set_link(layout.link);
             self.pacer(direction).change(|lane, now| {
                 lane.tree.apply(&layout, now);
                 for entry in book.entries.values() {
-                    if let Some(gate) = lane.tree.gate(&entry.tube.id) {
-                        entry.home.set_gate(direction, gate);
+                    let id = &entry.tube.id;
+                    if let (Some(gate), Some(quantum)) = (lane.tree.gate(id), lane.tree.quantum(id)) {
+                        entry.home.set_gate(direction, gate, quantum);
                     }
                 }
             });
         }
+    }
+
+    /// Looks at the link: `wire` is what its interface has carried so far, down and up. To be called every few
+    /// milliseconds.
+    pub fn look(&self, wire: Option<[u64; 2]>) {
+        let now = clock::now();
+        let mut link = self.link();
+        let queue = link.queue.standing(now);
+        for direction in Direction::BOTH {
+            let pacer = self.pacer(direction);
+            let passed = pacer.look(|tree| tree.passed());
+            let governor = &mut link.governors[index(direction)];
+            let sight = Sight { now, wire: wire.map(|wire| wire[index(direction)]), passed, queue };
+            let setting = governor.look(sight);
+            let counts = governor.counts() && direction == Direction::Up;
+            pacer.change(|lane, now| lane.tree.govern(setting.rate, setting.behind, counts, now));
+        }
+    }
+
+    /// A round trip to an address beyond the link took so long.
+    pub fn round_trip(&self, peer: IpAddr, took: Duration) {
+        self.link().queue.seen(peer, took, clock::now());
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.shared.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a flow into a tube.
@@ -178,7 +220,7 @@ impl Tubes {
             for direction in Direction::BOTH {
                 let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
                 let way =
-                    Way { limit: limit.map(crate::base::Rate::bits_per_second), used: book.used(id, direction, now) };
+                    Way { limit: limit.map(Rate::bits_per_second), used: book.used(id, direction, now) };
                 reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
                 match direction {
                     Direction::Down => reading.down = way,
@@ -217,6 +259,19 @@ impl Tubes {
             self.pacer(direction).change(|lane, _| lane.leave(flows[index(direction)]));
         }
         book.count_out(tube);
+    }
+
+    /// What one more flow of a tube could have of it now.
+    pub(super) fn share(&self, tube: &TubeId, direction: Direction) -> Option<Rate> {
+        self.pacer(direction).look(|tree| {
+            let limit = tree.limit(tube)?.bits_per_second();
+            Rate::from_bits_per_second(limit / (1 + tree.waiting(tube) as u64))
+        })
+    }
+
+    /// A flow does not use what it was granted.
+    pub(super) fn give_back(&self, flow: FlowId, direction: Direction, bytes: usize) {
+        self.pacer(direction).change(|lane, _| lane.tree.give_back(flow, bytes));
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

@@ -1,0 +1,50 @@
+//! The queue that stands on the link, as round trips tell it: the least of the last ones less the least ever. Pure.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::Moment;
+
+/// Round trips that are older say nothing of now.
+const RECENT: Duration = Duration::from_millis(100);
+/// The least of so many recent ones: one alone may have met a burst, or a machine that was busy.
+const LEAST_OF: usize = 4;
+/// Addresses whose least round trip is remembered.
+const REMEMBERED: usize = 4096;
+
+/// What round trips were seen.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    least: HashMap<IpAddr, Duration>,
+    recent: VecDeque<(Moment, Duration)>,
+}
+
+impl Queue {
+    /// A round trip to an address: a handshake's, or a probe's.
+    pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+        if self.least.len() >= REMEMBERED && !self.least.contains_key(&peer) {
+            self.least.clear();
+        }
+        let least = self.least.entry(peer).or_insert(took);
+        *least = (*least).min(took);
+        let extra = took - *least;
+        self.recent.push_back((now, extra));
+        if self.recent.len() > LEAST_OF {
+            self.recent.pop_front();
+        }
+    }
+
+    /// The least round trip to an address.
+    pub fn least(&self, peer: IpAddr) -> Option<Duration> {
+        self.least.get(&peer).copied()
+    }
+
+    /// What stands now; `None` when no round trip was seen lately.
+    pub fn standing(&mut self, now: Moment) -> Option<Duration> {
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > RECENT) {
+            self.recent.pop_front();
+        }
+        self.recent.iter().map(|(_, extra)| *extra).min()
+    }
+}
