@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::host::{Host, HostError};
+use super::scheme::Scheme;
 
 /// A host and the port on it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -79,11 +80,7 @@ impl FromStr for Target {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Self::parse(text.split('/').next().unwrap_or_default(), Some(443));
         };
-        let port = match scheme.to_ascii_lowercase().as_str() {
-            "http" | "ws" => 80,
-            "https" | "wss" => 443,
-            _ => return Err(TargetError::Scheme),
-        };
+        let port = Scheme::of_url(scheme).ok_or(TargetError::Scheme)?.port();
         Self::parse(rest.split(['/', '?', '#']).next().unwrap_or_default(), Some(port))
     }
 }

@@ -13,6 +13,6 @@ pub mod spec;
 
 pub use dial::DialError;
 pub use egresses::{Dialled, Egresses};
-pub use origins::{Admission, Answer, Made, Origins, Scheme, SendError, Sender};
+pub use origins::{Admission, Answer, Made, Origins, SendError, Sender};
 pub use resolve::{ResolveError, Resolver};
 pub use spec::{Buffers, Dns, Egress, Guard, Parent, Spec};

@@ -29,19 +29,10 @@ use super::parent;
 use super::pool::{MAX_IDLE, Pool};
 use super::repeat::{copy_of, is_closed, may_repeat};
 use super::spec::{Buffers, Egress};
-use crate::base::{EgressId, Fault, Reason, Side, Target, clock};
+use crate::base::{EgressId, Fault, Reason, Scheme, Side, Target, clock};
 
 /// What a request carries towards an origin.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
-
-/// How an origin is spoken to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Scheme {
-    /// In the clear.
-    Http,
-    /// Over TLS, which we begin.
-    Https,
-}
 
 /// Lets a connection be made, when its time has come. A connection that is there already needs no leave.
 pub trait Admission: Send + Sync {
@@ -390,7 +381,10 @@ where
                 }
                 return;
             }
-            () = user.cancelled() => return,
+            // Unless another has it by now: the one who has gone read its answer before.
+            () = user.cancelled() => if !used.has_changed().unwrap_or(false) {
+                return;
+            },
             changed = used.changed(), if handed_on => handed_on = changed.is_ok(),
         }
     }

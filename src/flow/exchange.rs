@@ -17,9 +17,8 @@ use super::end::End;
 use super::judge::Verdict;
 use super::live::Live;
 use super::tunnel;
-use crate::base::{Direction, Fault, Reason, Side};
-use crate::egress::{self, Admission, Buffers, SendError, Sender};
-use crate::listen::Scheme;
+use crate::base::{Direction, Fault, Reason, Scheme, Side};
+use crate::egress::{Admission, Buffers, SendError, Sender};
 use crate::relay::{Course, PacedBody, http};
 use crate::tube::Pass;
 
@@ -59,10 +58,6 @@ pub async fn run(
         return Err(End::Broken(Fault::new(Side::Client, Reason::BadRequest), why));
     }
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
-    let scheme = match scheme {
-        Scheme::Http => egress::Scheme::Http,
-        Scheme::Https => egress::Scheme::Https,
-    };
     let ways = &current.ways;
     let admission = Arc::new(Leave(Arc::clone(&pass)));
     let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;

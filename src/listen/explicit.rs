@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::door::{Door, Phase};
 use crate::base::target::TargetError;
-use crate::base::{Fault, Reason, Side, Target};
+use crate::base::{Fault, Reason, Scheme, Side, Target};
 
 /// The largest request head: twice what the largest cookies of single sign-on reach. RFC 9110 section 5.4 asks for no
 /// number.
@@ -40,15 +40,6 @@ impl Ask {
             Ask::Tunnel(target) | Ask::Exchange(_, target) => target,
         }
     }
-}
-
-/// How the origin of an absolute-form request is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Plain.
-    Http,
-    /// Over TLS, which the proxy begins.
-    Https,
 }
 
 /// Why a request cannot be served.
@@ -89,14 +80,9 @@ pub fn ask(request: &Parts) -> Result<Ask, AskError> {
     if hosts > 1 || (hosts == 0 && request.version >= Version::HTTP_11) {
         return Err(AskError::Host);
     }
-    let (scheme, port) = match request.uri.scheme_str() {
-        None => return Err(AskError::NotForAProxy),
-        Some("http" | "ws") => (Scheme::Http, 80),
-        Some("https" | "wss") => (Scheme::Https, 443),
-        Some(_) => return Err(AskError::Scheme),
-    };
+    let scheme = Scheme::of_url(request.uri.scheme_str().ok_or(AskError::NotForAProxy)?).ok_or(AskError::Scheme)?;
     // RFC 9112 section 3.2.2: the target is the request line's, whatever Host says.
-    Ok(Ask::Exchange(scheme, Target::with_default_port(authority.unwrap_or_default(), port)?))
+    Ok(Ask::Exchange(scheme, Target::with_default_port(authority.unwrap_or_default(), scheme.port())?))
 }
 
 /// How serving a connection ended when it did not end well.
@@ -204,6 +190,7 @@ mod tests {
             (parts("CONNECT", "nhs.uk:443", &[]), Ask::Tunnel(target("nhs.uk:443"))),
             (parts("CONNECT", "[::1]:443", &["[::1]:443"]), Ask::Tunnel(target("[::1]:443"))),
             (parts("GET", "http://NHS.uk/a", &["other.uk"]), Ask::Exchange(Scheme::Http, target("nhs.uk:80"))),
+            (parts("GET", "WSS://nhs.uk/", &["nhs.uk"]), Ask::Exchange(Scheme::Https, target("nhs.uk:443"))),
             (parts("GET", "https://nhs.uk:8443/", &["nhs.uk"]), Ask::Exchange(Scheme::Https, target("nhs.uk:8443"))),
         ] {
             assert_eq!(ask(&request), Ok(expected));

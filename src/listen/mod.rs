@@ -9,6 +9,6 @@ pub mod spec;
 
 pub use accept::accept;
 pub use door::Door;
-pub use explicit::{Ask, AskError, Scheme, ask};
+pub use explicit::{Ask, AskError, ask};
 pub use socket::{bind, bind_beside};
 pub use spec::{Mode, Spec};
