@@ -28,8 +28,6 @@ pub struct Refusal<'a> {
     pub reason: Text,
     /// Where the flow went, if that much could be read.
     pub target: Option<Target>,
-    /// When it is worth while to come back; for 503. Absent there: [`RETRY_AFTER`].
-    pub retry_after: Option<Duration>,
     /// `[gateway] name`.
     pub gateway: &'a str,
     /// What the access log calls the flow.
@@ -46,7 +44,7 @@ pub struct Asked<'a> {
     language: Option<&'a str>,
 }
 
-/// A full tube: short enough that a person waits, long enough that flows have ended.
+/// When it is worth while to come back after a 503: short enough that a person waits, long enough that flows have ended.
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -120,7 +118,7 @@ impl Refusal<'_> {
             headers.insert(PROXY_STATUS, value);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_seconds()));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
         }
         if kind.starts_with("text/html") {
             headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en, cy"));
@@ -144,12 +142,6 @@ impl Refusal<'_> {
         }
     }
 
-    /// Whole seconds, at least one.
-    pub(crate) fn retry_seconds(&self) -> u64 {
-        let span = self.retry_after.unwrap_or(RETRY_AFTER);
-        (span.as_secs() + u64::from(span.subsec_nanos() > 0)).max(1)
-    }
-
     /// Words with the target and the seconds put in.
     pub(crate) fn fill(&self, words: &str) -> String {
         let host = self.target.as_ref().map_or_else(|| "?".to_owned(), |target| target.host.to_string());
@@ -158,10 +150,9 @@ impl Refusal<'_> {
             "host" => Some(host.clone()),
             "port" => Some(port.clone()),
             // No line breaks between number and unit.
-            "seconds" if self.retry_seconds() == 1 => Some("1\u{a0}second".to_owned()),
-            "seconds" => Some(format!("{}\u{a0}seconds", self.retry_seconds())),
+            "seconds" => Some(format!("{}\u{a0}seconds", RETRY_AFTER.as_secs())),
             // After a number Welsh has the singular.
-            "eiliad" => Some(format!("{}\u{a0}eiliad", self.retry_seconds())),
+            "eiliad" => Some(format!("{}\u{a0}eiliad", RETRY_AFTER.as_secs())),
             _ => None,
         })
     }
@@ -198,7 +189,7 @@ impl Refusal<'_> {
             "what": { "en": self.fill(words.en.what), "cy": self.fill(words.cy.what) },
             "why": { "en": self.reason.en, "cy": self.reason.cy },
             "now": { "en": self.fill(words.en.now), "cy": self.fill(words.cy.now) },
-            "retry_after": (self.status() == StatusCode::SERVICE_UNAVAILABLE).then(|| self.retry_seconds()),
+            "retry_after": (self.status() == StatusCode::SERVICE_UNAVAILABLE).then(|| RETRY_AFTER.as_secs()),
             "time": format!("{:.3}", self.at.timestamp()),
             "flow": self.flow.to_string(),
             "gateway": self.gateway,

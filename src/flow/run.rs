@@ -158,7 +158,6 @@ fn refused(carrier: &Carrier, open: &Open, end: &End, form: &Form) -> Response<A
         rule: end.rule().map(|rule| rule.id.clone()),
         reason: end.rule().map(|rule| rule.reason.clone()).unwrap_or_default(),
         target: form.target.clone(),
-        retry_after: None,
         gateway: &plan.gateway,
         flow: open.flow(),
         at: plan.calendar.local(clock::wall()),

@@ -20,7 +20,6 @@ fn refusal(reason: Reason) -> Refusal<'static> {
         rule: None,
         reason: Text::default(),
         target: Some("https://www.facebook.com/".parse().unwrap()),
-        retry_after: None,
         gateway: "gw1",
         flow: flow(),
         at: "2026-11-24T10:00:00[Europe/London]".parse().unwrap(),
@@ -192,17 +191,12 @@ fn nothing_that_others_wrote_becomes_markup() {
 }
 
 #[test]
-fn retry_after_is_in_whole_seconds_and_never_zero() {
-    for (span, header, words) in [
-        (None, "5", "ymhen 5\u{a0}eiliad."),
-        (Some(Duration::from_millis(10)), "1", "in 1\u{a0}second."),
-        (Some(Duration::from_millis(2_100)), "3", "in 3\u{a0}seconds."),
-    ] {
-        let refusal = Refusal { retry_after: span, ..refusal(Reason::TubeFull) };
-        let (response, page) = answer(&refusal, &Method::GET, &[]);
-        assert_eq!(response.headers()[header::RETRY_AFTER], header);
-        assert!(page.contains(words), "{words}");
-    }
+fn when_to_come_back_is_in_the_header_and_in_both_languages() {
+    let (response, page) = answer(&refusal(Reason::TubeFull), &Method::GET, &[]);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    assert!(page.contains("in 5\u{a0}seconds.") && page.contains("ymhen 5\u{a0}eiliad."), "{page}");
+    let (_, json) = answer(&refusal(Reason::TubeFull), &Method::GET, &[("accept", "application/json")]);
+    assert!(json.contains(r#""retry_after":5"#), "{json}");
 }
 
 #[test]
