@@ -57,7 +57,8 @@ impl Egresses {
     pub fn new(spec: &Spec, resolver: Arc<Resolver>) -> Self {
         let mut egresses: HashMap<EgressId, Arc<Egress>> =
             spec.egresses.iter().map(|egress| (egress.id.clone(), Arc::new(egress.clone()))).collect();
-        egresses.entry(EgressId::from(SYSTEM)).or_insert_with(|| Arc::new(system()));
+        let system = |id: &EgressId| Arc::new(Egress::bare(id.clone(), SYSTEM_CONNECT_TIMEOUT));
+        egresses.entry(EgressId::from(SYSTEM)).or_insert_with_key(system);
         Egresses { inner: Arc::new(Inner { egresses, guard: spec.guard.clone(), resolver }) }
     }
 
@@ -145,19 +146,6 @@ impl Egresses {
             resolve: resolved.duration_since(began),
             connect: clock::now().duration_since(resolved),
         })
-    }
-}
-
-fn system() -> Egress {
-    Egress {
-        id: EgressId::from(SYSTEM),
-        source_v4: None,
-        source_v6: None,
-        interface: None,
-        fwmark: None,
-        dscp: None,
-        parent: None,
-        connect_timeout: SYSTEM_CONNECT_TIMEOUT,
     }
 }
 

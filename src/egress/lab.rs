@@ -26,16 +26,7 @@ pub async fn within(limit: Duration, condition: impl AsyncFn() -> bool) {
 
 /// An egress with no option set.
 pub fn egress(id: &str) -> Egress {
-    Egress {
-        id: EgressId::from(id),
-        source_v4: None,
-        source_v6: None,
-        interface: None,
-        fwmark: None,
-        dscp: None,
-        parent: None,
-        connect_timeout: Duration::from_secs(5),
-    }
+    Egress::bare(EgressId::from(id), Duration::from_secs(5))
 }
 
 /// An egress with a parent.

@@ -48,6 +48,22 @@ pub struct Egress {
     pub connect_timeout: Duration,
 }
 
+impl Egress {
+    /// One with no option set: the system's route.
+    pub fn bare(id: EgressId, connect_timeout: Duration) -> Self {
+        Egress {
+            id,
+            source_v4: None,
+            source_v6: None,
+            interface: None,
+            fwmark: None,
+            dscp: None,
+            parent: None,
+            connect_timeout,
+        }
+    }
+}
+
 /// A parent proxy, reached over plain HTTP/1.1.
 #[derive(Clone, PartialEq)]
 pub struct Parent {
