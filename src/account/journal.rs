@@ -346,8 +346,7 @@ impl Write for Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::record::FlowId;
-    use crate::base::{Fault, ListenerId, Reason, Side};
+    use crate::account::record::{FlowId, tests::bare};
     use jiff::tz::TimeZone;
 
     const BOUND: Duration = Duration::from_secs(20);
@@ -387,30 +386,7 @@ mod tests {
     }
 
     fn record(count: u32) -> Record {
-        Record {
-            ended: "2026-11-24T12:30:00Z".parse().unwrap(),
-            flow: FlowId { second: 1, count },
-            listener: ListenerId::from("staff"),
-            client: "10.1.2.3".parse().unwrap(),
-            user: Some(Arc::from("rhian.example")),
-            method: None,
-            host: None,
-            port: None,
-            category: None,
-            tube: None,
-            rule: None,
-            action: None,
-            egress: None,
-            status: None,
-            fault: Fault::new(Side::Client, Reason::Finished),
-            bytes_up: 0,
-            bytes_down: 0,
-            wait: Duration::ZERO,
-            connect: None,
-            first_byte: None,
-            duration: Duration::ZERO,
-            sni: None,
-        }
+        Record { flow: FlowId { second: 1, count }, user: Some(Arc::from("rhian.example")), ..bare() }
     }
 
     /// Waits for a condition, not for a time; the bound only ends a test that fails.

@@ -145,11 +145,12 @@ impl fmt::Display for FlowId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::base::{Reason, Side};
 
-    fn bare() -> Record {
+    /// A flow of which nothing is known but that its head did not come.
+    pub fn bare() -> Record {
         Record {
             ended: "2026-11-24T12:30:00.0126Z".parse().unwrap(),
             flow: FlowId { second: 0x6921_b7c3, count: 42 },
