@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use clearway::listen::explicit::{HEAD_LIMIT, HEADERS_LIMIT};
+
 use crate::world::origin::{Dead, Deaf, NoNames};
 use crate::world::setup::{BLOCKED, NEWS};
 use crate::world::{Answer, Origin, Setup, Wire, World, until};
@@ -82,6 +84,28 @@ fn every_refusal_has_its_answer_and_its_record() {
     let ends: Vec<String> = records.iter().map(super::world::Record::end).collect();
     assert_eq!(ends.len(), table.len() + 1, "one record each: {ends:#?}");
     assert_eq!(ends.last().map(String::as_str), Some("policy: client-not-allowed"), "{ends:#?}");
+}
+
+#[test]
+fn a_head_passes_up_to_its_limits_and_no_further() {
+    let origin = Origin::http(|request| Answer::ok(&request.head.fields.len().to_string()));
+    let world = World::start(&Setup::default());
+    let line = format!("GET http://{NEWS}:{}/ HTTP/1.1\r\nhost: {NEWS}\r\n", origin.port());
+    let of_bytes = |bytes: usize| format!("{line}x: {}\r\n\r\n", "y".repeat(bytes - line.len() - "x: \r\n\r\n".len()));
+    let of_fields = |fields: usize| format!("{line}{}\r\n", "x: y\r\n".repeat(fields - 1));
+    for (what, head, status) in [
+        ("64 KiB", of_bytes(HEAD_LIMIT), 200),
+        ("a byte more", of_bytes(HEAD_LIMIT + 1), 431),
+        ("100 fields", of_fields(HEADERS_LIMIT), 200),
+        ("a field more", of_fields(HEADERS_LIMIT + 1), 431),
+    ] {
+        let mut wire = Wire::connect(world.proxy());
+        wire.send(&head);
+        assert_eq!(wire.answer("GET").status, status, "{what}, {} bytes", head.len());
+    }
+    let ends: Vec<String> = world.finish().iter().map(super::world::Record::end).collect();
+    assert_eq!(ends.iter().filter(|end| *end == "client: head-too-large").count(), 2, "{ends:?}");
+    assert_eq!(ends.len(), 4, "{ends:?}");
 }
 
 #[test]
