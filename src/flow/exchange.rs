@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION};
 use hyper::http::uri::{Authority, PathAndQuery};
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::body::{self, AnswerBody};
@@ -57,6 +57,7 @@ pub async fn run(
         let why = "this request has passed here before: a parent, or the origin, leads back to this gateway".to_owned();
         return Err(End::Broken(Fault::new(Side::Client, Reason::BadRequest), why));
     }
+    uncoded(request.headers(), Fault::new(Side::Client, Reason::BadRequest))?;
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let ways = &current.ways;
     let admission = Arc::new(Leave(Arc::clone(&pass)));
@@ -69,11 +70,13 @@ pub async fn run(
     let request = outgoing(live, &pass, &sender, gateway, request)?;
     let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     pay(live, &pass, Direction::Up, http::head_length(request.headers(), target)).await;
+    let far = if sender.absolute_form() { Side::Parent } else { Side::Origin };
     // Ends the connection with the origin when the client has gone, or the flow was ended, before the answer was read.
     let user = live.gone();
     let hold = user.clone().drop_guard();
     let mut response = send(live, sender, request, user).await?;
 
+    uncoded(response.headers(), Fault::new(far, Reason::BadAnswer))?;
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if upgraded && client.is_none() {
         let why = "the origin switched protocols without being asked".to_owned();
@@ -168,6 +171,15 @@ async fn pay(live: &Live, pass: &Pass, direction: Direction, bytes: usize) {
         live.open.moved(direction, grant.bytes as u64, grant.waited);
         left = left.saturating_sub(grant.bytes);
     }
+}
+
+/// Nobody is sent a body without the coding that it is in; whoever sent it is refused instead. A request gets 400 rather
+/// than the 501 of RFC 9112 section 6.1: hyper answers so already where chunked is not the last coding.
+fn uncoded(headers: &HeaderMap, fault: Fault) -> Result<(), End> {
+    if http::is_coded(headers) {
+        return Err(End::Broken(fault, "the body has a transfer coding other than chunked".to_owned()));
+    }
+    Ok(())
 }
 
 /// Waits for the answer: for as long as the request itself is still going up, and then for as long as an origin may

@@ -52,6 +52,16 @@ pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
     if lists(headers, &CONNECTION, "upgrade") { headers.get(UPGRADE).cloned() } else { None }
 }
 
+/// Whether a message has a transfer coding that would be lost here: hyper takes chunks off and knows no other coding, so
+/// what is left would go on as if it were the content (RFC 9112 section 6.1). `identity` is no coding; servers from
+/// before RFC 7230 name it.
+pub fn is_coded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let plain = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked") || coding.eq_ignore_ascii_case(b"identity");
+    codings.next().is_some_and(|first| !plain(first) || codings.next().is_some())
+}
+
 /// Whether a header that is a list holds a token.
 fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
@@ -157,6 +167,27 @@ mod tests {
             forwarded(&[("transfer-encoding", "chunked"), ("content-length", "2")]),
             ["host: nhs.uk", "via: 1.1 gw1"]
         );
+    }
+
+    #[test]
+    fn a_transfer_coding_beside_chunked_is_seen() {
+        for (codings, coded) in [
+            (&[][..], false),
+            (&["chunked"], false),
+            (&["Chunked "], false),
+            (&["identity"], false),
+            (&["gzip"], true),
+            (&["gzip, chunked"], true),
+            (&["gzip", "chunked"], true),
+            (&["chunked", "chunked"], true),
+            (&["chunked, identity"], true),
+            (&["chunked;x=1"], true),
+            (&["chunked,"], true),
+            (&[""], true),
+        ] {
+            let headers: Vec<_> = codings.iter().map(|coding| ("transfer-encoding", *coding)).collect();
+            assert_eq!(is_coded(&self::headers(&headers)), coded, "{codings:?}");
+        }
     }
 
     #[test]

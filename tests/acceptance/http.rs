@@ -158,6 +158,34 @@ fn chunks_and_trailers_pass_both_ways() {
 }
 
 #[test]
+fn a_body_never_passes_without_the_transfer_coding_it_is_in() {
+    let origin = Origin::http(|request| {
+        let coding = request.head.second().trim_start_matches('/').replace('+', ", ");
+        let body = if coding.contains("chunked") { "3\r\nabc\r\n0\r\n\r\n" } else { "abc" };
+        Answer::raw(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n{body}")).closing()
+    });
+    let world = World::start(&Setup::default());
+    let host = format!("{NEWS}:{}", origin.port());
+    for fields in ["gzip, chunked", "chunked, chunked", "gzip\r\ntransfer-encoding: chunked"] {
+        let mut wire = Wire::connect(world.proxy());
+        wire.send(format!(
+            "POST http://{host}/ HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: {fields}\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        ));
+        assert_eq!(wire.answer("POST").status, 400, "{fields}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+    for (coding, status) in [("gzip+chunked", 502), ("gzip", 502), ("chunked", 200), ("identity", 200)] {
+        let answer = Wire::connect(world.proxy()).get(&format!("http://{host}/{coding}"));
+        assert_eq!(answer.status, status, "{coding}: {answer:?}");
+        assert!(status != 200 || answer.text() == "abc", "{coding}: {answer:?}");
+    }
+    let records = world.finish();
+    let many = |end: &str| records.iter().filter(|record| record.end() == end).count();
+    let ends = ["client: bad-request", "origin: bad-answer", "client: finished"].map(many);
+    assert_eq!(ends, [3, 2, 2], "{records:#?}");
+}
+
+#[test]
 fn a_body_that_ends_with_the_connection_arrives_whole() {
     let origin = Origin::http(|_| Answer::raw("HTTP/1.1 200 OK\r\n\r\nuntil the end").closing());
     let world = World::start(&Setup::default());
