@@ -6,6 +6,7 @@ pub mod clock;
 pub mod fault;
 pub mod host;
 pub mod id;
+pub mod option;
 pub mod rate;
 pub mod scheme;
 pub mod source;

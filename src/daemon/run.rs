@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::build::Builder;
 use super::gateway::Seen;
 use super::listeners::Listeners;
-use super::{edges, limits};
+use super::{edges, limits, link};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
@@ -86,6 +86,11 @@ pub fn run(path: &Path) -> Result<(), RunError> {
         return Err(RunError::Configuration(outcome.problems));
     };
     warn(&outcome.problems);
+    if let Some(nice) = std::env::var("CW_NICE").ok().and_then(|v| v.parse().ok()) {
+        if let Err(error) = rustix::process::setpriority_process(None, nice) {
+            tracing::warn!(%error, "nice");
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("clearway-data")
@@ -170,8 +175,11 @@ impl Daemon {
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
-        let drive = self.carrier.tubes.drive();
-        let look = super::link::keep(&self.carrier);
+        let _driver = self
+            .carrier
+            .tubes
+            .drive(link::wire(&self.carrier))
+            .map_err(|error| RunError::Machine("cannot start a thread", error))?;
         let live = async {
             if self.wait(&mut signals).await {
                 self.drain(&mut signals).await;
@@ -181,8 +189,6 @@ impl Daemon {
         tokio::select! {
             () = live => {}
             () = keep => {}
-            () = drive => {}
-            () = look => {}
         }
         self.remove_addresses();
         Ok(())

@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::parent::ParentError;
 use super::resolve::ResolveError;
 use super::spec::{Buffers, Egress, Guard};
-use crate::base::{EgressId, Fault, Name, Reason, Side, Target, clock};
+use crate::base::{EgressId, Fault, Name, Reason, Side, Target, clock, option};
 
 /// Why a target was not reached.
 #[derive(Debug, thiserror::Error)]
@@ -235,7 +235,11 @@ fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
         Ok(socket) => Box::pin(async move {
             let began = clock::now();
             match socket.connect(address).await {
-                Ok(stream) => Ok(Reached { stream, address, round_trip: clock::now().duration_since(began) }),
+                Ok(stream) => {
+                    let measured = option::round_trip(&stream).ok().filter(|time| !time.is_zero());
+                    let round_trip = measured.unwrap_or_else(|| clock::now().duration_since(began));
+                    Ok(Reached { stream, address, round_trip })
+                }
                 Err(error) => Err(DialError::Connect { side, address, error }),
             }
         }),
@@ -271,6 +275,9 @@ fn socket(egress: &Egress, address: SocketAddr, buffers: Buffers) -> Result<TcpS
     }
     if let Some(bytes) = buffers.send {
         socket.set_send_buffer_size(bytes).map_err(local("SO_SNDBUF"))?;
+    }
+    if let Some(rate) = buffers.pace {
+        option::pace(&socket, rate).map_err(local("SO_MAX_PACING_RATE"))?;
     }
     if let Some(mark) = egress.fwmark {
         socket.set_mark(mark).map_err(local("fwmark (it needs CAP_NET_ADMIN)"))?;

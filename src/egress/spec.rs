@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::base::{Cidr, EgressId, Name, Target};
+use crate::base::{Cidr, EgressId, Name, Rate, Target};
 
 /// Every egress, the resolver, and what no flow may do.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Buffers {
     pub receive: Option<usize>,
     /// Of what was written and not acknowledged (SO_SNDBUF).
     pub send: Option<usize>,
+    /// How fast it may be sent.
+    pub pace: Option<Rate>,
 }
 
 /// One `[egress.NAME]`: how connections leave.

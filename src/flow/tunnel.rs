@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::body::{self, AnswerBody};
@@ -19,7 +19,7 @@ use super::live::Live;
 use crate::base::{EgressId, Fault, Host, Name, Rate, Reason, Side, clock};
 use crate::egress::{Buffers, Dialled};
 use crate::listen::Door;
-use crate::relay::{Look, Opening, Tunnel, Window, window};
+use crate::relay::{Look, Opening, Source, Tunnel, Window, window};
 use crate::sniff::tls;
 use crate::tube::{self, Pass};
 
@@ -63,7 +63,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(25);
 /// What a new connection may hold, for what its tube could give it now.
 pub fn buffers(opening: &tube::Opening) -> Buffers {
     let needed = |rate: Rate| Window::needed(rate.bits_per_second() as f64, ROUND_TRIP);
-    Buffers { receive: opening.down.map(needed), send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)) }
+    Buffers { receive: opening.down.map(needed), send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)), pace: opening.link }
 }
 
 /// Less than that and a sender stops for want of bytes between two grants.
@@ -177,7 +177,7 @@ pub async fn upgraded(live: Arc<Live>, pass: Arc<Pass>, client: OnUpgrade, origi
 
 async fn relay<O>(live: &Live, pass: &Pass, client: TcpStream, early: Bytes, origin: O) -> Fault
 where
-    O: AsyncRead + AsyncWrite + Unpin,
+    O: Source + AsyncWrite,
 {
     Tunnel::new(client, origin, IDLE).with_prefix(&early).run(pass, live).await
 }

@@ -52,7 +52,7 @@ impl World {
         let spec = Spec { link: Link::default(), tubes: vec![tube] };
         let tubes = Tubes::new(&spec, &calendar, "2026-11-24T12:30:00Z".parse().unwrap());
         let mut owner = tokio::task::JoinSet::new();
-        owner.spawn(tubes.drive());
+        let _driver = tubes.drive(|| None).unwrap();
         World { tubes, counts: Arc::default(), _owner: owner }
     }
 

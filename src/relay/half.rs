@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::buffer::{Buffer, SIZE};
+use super::source::Source;
 use super::tally::Tally;
 use crate::base::{Direction, Fault, Reason, Side};
 use crate::tube::Pass;
@@ -74,11 +75,11 @@ impl Half {
         tally: &dyn Tally,
     ) -> Poll<Result<(), Fault>>
     where
-        R: AsyncRead + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         loop {
-            if self.granted > 0 {
+            if self.granted > 0 && !self.buffer.is_empty() {
                 ready!(self.poll_write(cx, writer, tally)).map_err(|_| self.broken(self.writer()))?;
             } else if !self.buffer.is_empty() {
                 let grant = ready!(pass.poll_take(cx, self.direction, self.buffer.len()));
@@ -86,7 +87,7 @@ impl Half {
                 self.waited = grant.waited;
             } else {
                 match self.stage {
-                    Stage::Open => match self.poll_fill(cx, reader, SIZE.min(pass.piece(self.direction))) {
+                    Stage::Open => match self.poll_granted_fill(cx, reader, pass) {
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(_)) => return Poll::Ready(Err(self.broken(self.reader()))),
                         Poll::Pending => {
@@ -105,6 +106,20 @@ impl Half {
                 }
             }
         }
+    }
+
+    /// Reads no more than may be passed on, where the reader can say how much waits.
+    fn poll_granted_fill<R: Source>(&mut self, cx: &mut Context<'_>, reader: &mut R, pass: &Pass) -> Poll<io::Result<Filled>> {
+        if self.granted == 0
+            && pass.is_shaped(self.direction)
+            && let Some(waiting) = ready!(reader.poll_waiting(cx))?
+        {
+            let grant = ready!(pass.poll_take(cx, self.direction, waiting.min(SIZE)));
+            self.granted = grant.bytes;
+            self.waited = grant.waited;
+        }
+        let most = if self.granted > 0 { self.granted } else { SIZE };
+        self.poll_fill(cx, reader, most.min(SIZE))
     }
 
     /// Reads more behind what is in the buffer, up to `most` bytes, and writes nothing.
@@ -167,7 +182,7 @@ impl Half {
     where
         W: AsyncWrite + Unpin,
     {
-        let part = &self.buffer.bytes()[..self.granted];
+        let part = &self.buffer.bytes()[..self.granted.min(self.buffer.len())];
         let written = ready!(Pin::new(writer).poll_write(cx, part))?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

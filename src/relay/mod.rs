@@ -4,11 +4,13 @@ pub mod body;
 mod buffer;
 mod half;
 pub mod http;
+pub mod source;
 pub mod tally;
 pub mod tunnel;
 pub mod window;
 
 pub use body::{BodyError, Course, PacedBody};
+pub use source::Source;
 pub use tally::Tally;
 pub use tunnel::{Look, Opening, Tunnel};
 pub use window::Window;

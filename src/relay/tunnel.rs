@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::half::{Filled, Half};
+use super::source::Source;
 use super::tally::Tally;
 use super::window::Window;
 use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
@@ -73,8 +74,8 @@ impl<C> Tunnel<C, TcpStream> {
 
 impl<C, O> Tunnel<C, O>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    O: AsyncRead + AsyncWrite + Unpin,
+    C: Source + AsyncWrite,
+    O: Source + AsyncWrite,
 {
     /// A tunnel in which nothing went yet. It ends when no byte passes either way for `idle`.
     pub fn new(client: C, origin: O, idle: Duration) -> Tunnel<C, O> {

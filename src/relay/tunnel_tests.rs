@@ -67,7 +67,7 @@ impl World {
         let calendar = Calendar { zone: TimeZone::UTC, bank_holidays: [].into() };
         let tubes = Tubes::new(&spec, &calendar, "2026-11-24T12:30:00Z".parse().unwrap());
         let mut owner = JoinSet::new();
-        owner.spawn(tubes.drive());
+        let _driver = tubes.drive(|| None).unwrap();
         World { tubes, _owner: owner }
     }
 

@@ -128,7 +128,7 @@ impl Bucket {
     }
 
     fn cap(&self, busy: bool) -> i128 {
-        let time = if busy { self.depth.busy.max(self.depth.idle) } else { self.depth.idle };
+        let time = if self.depth.idle.is_zero() { self.depth.idle } else if busy { Duration::from_secs_f64(super::governor::t("CW_DEPTH", 0.004)) } else { Duration::from_secs_f64(super::governor::t("CW_DEPTH0", 0.002)) };
         self.volume(time).max(nanobits(self.depth.least))
     }
 

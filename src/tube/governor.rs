@@ -27,6 +27,8 @@ pub struct Sight {
     pub wire: Option<u64>,
     /// Bytes of payload that passed, ever.
     pub passed: u64,
+    /// x
+    pub spent: f64,
     /// The queue that stands in this way, as far as round trips tell.
     pub queue: Option<Duration>,
 }
@@ -49,12 +51,16 @@ pub struct Governor {
     missed: f64,
     /// Bits that the wire was given and cannot have carried yet.
     behind: f64,
+    /// Bits a second that the wire carried of late.
+    carried: f64,
+    /// For how long, up to now, the wire had no pause.
+    busy: Duration,
 }
 
 impl Governor {
     /// Of a link of this rate.
     pub fn new(link: Option<Rate>) -> Governor {
-        Governor { link, last: None, missed: 0.0, behind: 0.0 }
+        Governor { link, last: None, missed: 0.0, behind: 0.0, carried: 0.0, busy: Duration::ZERO }
     }
 
     /// The link has another rate from now on.
@@ -62,9 +68,19 @@ impl Governor {
         self.link = link;
     }
 
+    /// What the link carries.
+    pub fn link(&self) -> Option<Rate> {
+        self.link
+    }
+
     /// Whether the wire is counted.
     pub fn counts(&self) -> bool {
         self.last.is_some_and(|last| last.wire.is_some())
+    }
+
+    /// How far the wire is behind.
+    pub fn behind(&self) -> Duration {
+        self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / link.bits_per_second() as f64))
     }
 
     /// Looks, and says what is to hold.
@@ -76,9 +92,12 @@ impl Governor {
             self.count(&last, &sight, link);
         }
         self.last = Some(sight);
-        let excess = sight.queue.unwrap_or_default().saturating_sub(FREE_QUEUE);
-        let part = (1.0 - excess.as_secs_f64() / FULL_QUEUE.as_secs_f64()).max(0.0);
-        let given = (SPENT * link * part - self.missed.max(0.0)).max(TRICKLE * link);
+        let queue = if self.counts() { sight.queue.unwrap_or_default().min(self.busy) } else { sight.queue.unwrap_or_default() };
+        let queue = if self.counts() { queue.max(self.busy.saturating_sub(Duration::from_secs_f64(t("CW_BUSY0", 0.04))).mul_f64(t("CW_BUSYK", 0.1))) } else { queue };
+        let excess = queue.saturating_sub(Duration::from_secs_f64(t("CW_FREE", 0.002)));
+        let part = (1.0 - excess.as_secs_f64() / t("CW_FULL", 0.025)).max(0.0);
+        let given = (sight.spent * link * part - self.missed.max(t("CW_NEG", 0.0))).max(TRICKLE * link);
+        if std::env::var_os("CW_TRACE").is_some() { eprintln!("T {:?} q {:?} busy {:.1} carried {:.1} miss {:.2} behind {:.2} given {:.2} W {} P {}", sight.now, sight.queue.map(|q| q.as_secs_f64()*1e3), self.busy.as_secs_f64()*1e3, self.carried/1e6, self.missed/1e6, self.behind/link*1e3, given/1e6, sight.wire.unwrap_or(0), sight.passed); }
         Setting {
             rate: Rate::from_bits_per_second(given as u64),
             behind: Duration::from_secs_f64(self.behind / link),
@@ -99,6 +118,16 @@ impl Governor {
         let payload = sight.passed.wrapping_sub(last.passed).cast_signed() as f64 * 8.0;
         let weight = 1.0 - (-time / MISSED_OVER.as_secs_f64()).exp();
         self.missed += weight * ((carried - payload) / time - self.missed);
+        let weight = 1.0 - (-time / t("CW_SAT", 0.008)).exp();
+        self.carried += weight * (carried / time - self.carried);
+        let pause = self.carried < t("CW_FULLRATE", 0.93) * link;
+        self.busy = if pause { Duration::ZERO } else { self.busy + sight.now.saturating_duration_since(last.now) };
         self.behind = (self.behind + carried - link * time).clamp(0.0, link);
     }
+}
+
+/// x
+pub fn t(name: &str, usual: f64) -> f64 {
+    static M: std::sync::OnceLock<std::collections::HashMap<String, f64>> = std::sync::OnceLock::new();
+    *M.get_or_init(|| std::env::vars().filter_map(|(k, v)| Some((k, v.parse().ok()?))).collect()).get(name).unwrap_or(&usual)
 }

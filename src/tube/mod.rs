@@ -3,7 +3,8 @@
 //! wait on (`pacer`, `tubes`, `pass`).
 
 pub mod bucket;
-mod governor;
+mod driver;
+pub mod governor;
 mod layout;
 mod meter;
 mod node;
@@ -16,6 +17,7 @@ pub mod spec;
 pub mod tree;
 pub mod tubes;
 
+pub use driver::Driver;
 pub use pacer::Grant;
 pub use pass::{Opening, Pass};
 pub use share::Sharer;

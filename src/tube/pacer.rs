@@ -3,10 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::Thread;
 use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
 
 use super::tree::{FlowId, Tree};
 use crate::base::{Moment, clock};
@@ -14,8 +12,8 @@ use crate::base::{Moment, clock};
 /// Grants under one hold of the lock: at some 300 ns each nobody waits for it longer than some 20 microseconds.
 const BATCH: usize = 64;
 
-/// A timer cannot be finer than this, so an earlier one is not asked for.
-const TIMER: Duration = Duration::from_millis(1);
+/// A thread does not wake up finer than this (prctl(2), PR_SET_TIMERSLACK), so an earlier time is not asked for.
+const TIMER: Duration = Duration::from_micros(100);
 
 /// What a flow may send now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +28,6 @@ pub struct Grant {
 #[derive(Debug)]
 pub struct Pacer {
     lane: Mutex<Lane>,
-    timer: Notify,
     /// Bytes of clear flows that the link has not been charged yet.
     clear: AtomicUsize,
 }
@@ -42,8 +39,9 @@ pub struct Lane {
     pub tree: Tree,
     /// By flow number.
     seats: Vec<Seat>,
-    /// When the timer will come back; `None`: it sleeps until told.
+    /// When the driver will come back; `None`: it sleeps until told.
     planned: Option<Moment>,
+    driver: Option<Thread>,
 }
 
 /// What waits for a flow, or what a flow waits with.
@@ -58,8 +56,8 @@ struct Seat {
 impl Pacer {
     /// A direction with nobody in it.
     pub fn new(now: Moment) -> Pacer {
-        let lane = Lane { tree: Tree::new(now), seats: Vec::new(), planned: None };
-        Pacer { lane: Mutex::new(lane), timer: Notify::new(), clear: AtomicUsize::new(0) }
+        let lane = Lane { tree: Tree::new(now), seats: Vec::new(), planned: None, driver: None };
+        Pacer { lane: Mutex::new(lane), clear: AtomicUsize::new(0) }
     }
 
     /// Looks at or changes the tree, then gives what that made possible.
@@ -106,25 +104,20 @@ impl Pacer {
         Poll::Ready(Grant { bytes, waited })
     }
 
-    /// Gives what is due, again and again, for ever: flows are woken by this when nobody else comes by.
-    pub async fn drive(&self) {
-        loop {
-            match self.round() {
-                None => self.timer.notified().await,
-                Some(at) => {
-                    tokio::select! {
-                        () = sleep_until(Instant::from_std(at)) => {}
-                        () = self.timer.notified() => {}
-                    }
-                }
-            }
-        }
+    /// Who is to be woken when the next is due earlier than it was told.
+    pub fn wake_by(&self, thread: &Thread) {
+        self.lock().driver = Some(thread.clone());
     }
 
-    /// The timer's own turn; when it is to come back.
-    fn round(&self) -> Option<Moment> {
+    /// The driver's own turn; when it is to come back.
+    pub fn turn(&self) -> Option<Moment> {
         let (lane, now) = self.enter();
+        let planned = lane.planned;
+        let before = lane.tree.passed();
         let mut lane = self.give_grants(lane, now, None);
+        if let Some(p) = planned && std::env::var_os("CW_TRACE").is_some() {
+            eprintln!("R {:p} late {} us gave {}", self, now.saturating_duration_since(p).as_micros(), lane.tree.passed() - before);
+        }
         lane.planned = lane.tree.wake_at(now);
         lane.planned
     }
@@ -139,7 +132,9 @@ impl Pacer {
             && lane.planned.is_none_or(|planned| due < planned)
         {
             lane.planned = Some(due);
-            self.timer.notify_one();
+            if let Some(driver) = &lane.driver {
+                driver.unpark();
+            }
         }
         lane
     }

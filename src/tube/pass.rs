@@ -1,8 +1,8 @@
 //! A flow's leave to use a tube: both its directions ask it before they send.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::meter::Meter;
@@ -67,9 +67,26 @@ pub struct Pass {
     flows: [FlowId; 2],
     /// Held for a moment by the flow's own two directions and by a move, never with another lock inside.
     home: Mutex<Arc<Home>>,
-    /// Granted before they came: what a new connection's first flight brings without being asked.
-    credit: AtomicUsize,
+    /// What was taken from the tube for bytes that come before anybody asked for them.
+    deposit: Deposit,
 }
+
+/// What a flow's sender may send unasked. The window of a connection at rest is open: the next answer begins with as much
+/// as it holds. So much is taken from the tube before the answer is asked for.
+#[derive(Debug)]
+struct Deposit {
+    origin: Moment,
+    /// Held now.
+    held: AtomicUsize,
+    /// Bytes that came since it was taken, and so what of it is to be taken again before the next answer.
+    spent: AtomicUsize,
+    /// Nanoseconds after the origin at which bytes last came.
+    last: AtomicU64,
+}
+
+/// After this without a byte an answer is over, and what comes next is another one.
+const QUIET: Duration = Duration::from_millis(100);
+
 
 /// How a connection towards the link is to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +95,8 @@ pub struct Opening {
     pub down: Option<Rate>,
     /// The other way.
     pub up: Option<Rate>,
+    /// What the link carries up: no burst need leave faster.
+    pub link: Option<Rate>,
 }
 
 /// What a new connection's first flight brings before anybody has read of it: the answer to a TLS hello with its
@@ -86,7 +105,7 @@ const FIRST_FLIGHT: usize = 6_000;
 
 impl Pass {
     pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
-        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0) }
+        Pass { tubes, flows, home: Mutex::new(home), deposit: Deposit::new() }
     }
 
     /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
@@ -95,10 +114,8 @@ impl Pass {
         if want == 0 {
             return Poll::Ready(Grant { bytes: 0, waited: Duration::ZERO });
         }
-        if direction == Direction::Down
-            && let Some(bytes) = self.credited(want)
-        {
-            return Poll::Ready(Grant { bytes, waited: Duration::ZERO });
+        if direction == Direction::Up && self.poll_deposit(cx).is_pending() {
+            return Poll::Pending;
         }
         let pacer = self.tubes.pacer(direction);
         let free = {
@@ -117,38 +134,35 @@ impl Pass {
         }
         let answer = pacer.poll(cx, self.flows[index(direction)], want);
         if let Poll::Ready(grant) = answer {
+            if direction == Direction::Down {
+                self.deposit.spend(grant.bytes);
+            }
             let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
             home.meters[index(direction)].add(grant.bytes, clock::now());
         }
         answer
     }
 
-    /// Of what was granted before it came.
-    fn credited(&self, want: usize) -> Option<usize> {
-        let credit = self.credit.load(Ordering::Relaxed);
-        let bytes = credit.min(want);
-        if bytes == 0 {
-            return None;
+    /// Takes what the next answer begins with, where the last one is over.
+    fn poll_deposit(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let first = super::governor::t("CW_FIRST", 6000.0) as usize;
+        loop {
+            let missing = self.deposit.missing(first);
+            if missing == 0 || !self.is_shaped(Direction::Down) {
+                return Poll::Ready(());
+            }
+            let grant = ready!(self.tubes.pacer(Direction::Down).poll(cx, self.flows[0], missing));
+            self.deposit.take(grant.bytes);
         }
-        self.credit.fetch_sub(bytes, Ordering::Relaxed);
-        Some(bytes)
     }
 
     /// Waits until the tube has room for what a new connection brings unasked, and says what it could have then.
     pub async fn open(&self) -> Opening {
-        let mut opening = Opening::default();
-        if self.is_shaped(Direction::Down) {
-            let mut credit = 0;
-            while credit < FIRST_FLIGHT {
-                credit += self.take(Direction::Down, FIRST_FLIGHT - credit).await.bytes;
-            }
-            self.credit.fetch_add(credit, Ordering::Relaxed);
-            opening.down = self.tubes.share(&self.tube(), Direction::Down);
-        }
-        if self.is_shaped(Direction::Up) {
-            opening.up = self.tubes.share(&self.tube(), Direction::Up);
-        }
-        opening
+        std::future::poll_fn(|cx| self.poll_deposit(cx)).await;
+        let could = |direction| {
+            if self.is_shaped(direction) { self.tubes.share(&self.tube(), direction) } else { None }
+        };
+        Opening { down: could(Direction::Down), up: could(Direction::Up), link: self.tubes.link_rate(Direction::Up) }
     }
 
     /// Whether it has to ask.
@@ -184,10 +198,44 @@ impl Pass {
     }
 }
 
+impl Deposit {
+    fn new() -> Deposit {
+        Deposit {
+            origin: clock::now(),
+            held: AtomicUsize::new(0),
+            spent: AtomicUsize::new(usize::MAX / 2),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(clock::now().saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn missing(&self, first: usize) -> usize {
+        let spent = self.spent.load(Ordering::Relaxed).min(first);
+        if spent == 0 || (spent < usize::MAX / 4 && self.held.load(Ordering::Relaxed) > 0 && self.now() - self.last.load(Ordering::Relaxed) < QUIET.as_nanos() as u64) {
+            return 0;
+        }
+        spent
+    }
+
+    fn take(&self, bytes: usize) {
+        let spent = self.spent.load(Ordering::Relaxed).min(super::governor::t("CW_FIRST", 6000.0) as usize);
+        self.spent.store(spent.saturating_sub(bytes), Ordering::Relaxed);
+        self.held.store((self.held.load(Ordering::Relaxed) + bytes).min(super::governor::t("CW_FIRST", 6000.0) as usize), Ordering::Relaxed);
+    }
+
+    fn spend(&self, bytes: usize) {
+        self.spent.fetch_add(bytes, Ordering::Relaxed);
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        let credit = *self.credit.get_mut();
-        if credit > 0 {
+        let credit = *self.deposit.held.get_mut();
+        if credit > 0 && super::governor::t("CW_REFUND", 0.0) > 0.0 {
             self.tubes.give_back(self.flows[index(Direction::Down)], Direction::Down, credit);
         }
         let home = Arc::clone(self.home.get_mut().unwrap_or_else(PoisonError::into_inner));

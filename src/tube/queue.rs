@@ -18,6 +18,8 @@ const REMEMBERED: usize = 4096;
 pub struct Queue {
     least: HashMap<IpAddr, Duration>,
     recent: VecDeque<(Moment, Duration)>,
+    /// What the way up was behind of late.
+    up: VecDeque<(Moment, Duration)>,
 }
 
 impl Queue {
@@ -28,11 +30,23 @@ impl Queue {
         }
         let least = self.least.entry(peer).or_insert(took);
         *least = (*least).min(took);
-        let extra = took - *least;
+        let extra = (took - *least).saturating_sub(self.up_at(now - took));
         self.recent.push_back((now, extra));
-        if self.recent.len() > LEAST_OF {
+        if self.recent.len() > super::governor::t("CW_LEAST", 4.0) as usize {
             self.recent.pop_front();
         }
+    }
+
+    /// The way up is so far behind now.
+    pub fn behind(&mut self, behind: Duration, now: Moment) {
+        self.up.push_back((now, behind));
+        if self.up.len() > 64 {
+            self.up.pop_front();
+        }
+    }
+
+    fn up_at(&self, at: Moment) -> Duration {
+        self.up.iter().rev().find(|(then, _)| *then <= at).map_or(Duration::ZERO, |(_, behind)| *behind)
     }
 
     /// The least round trip to an address.
@@ -42,7 +56,7 @@ impl Queue {
 
     /// What stands now; `None` when no round trip was seen lately.
     pub fn standing(&mut self, now: Moment) -> Option<Duration> {
-        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > RECENT) {
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > Duration::from_secs_f64(super::governor::t("CW_RECENT", 0.1))) {
             self.recent.pop_front();
         }
         self.recent.iter().map(|(_, extra)| *extra).min()

@@ -1,12 +1,15 @@
 //! All tubes of the process: who is admitted to which, and what each uses.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::driver::Driver;
 use super::governor::{Governor, Sight};
 use super::pacer::Pacer;
 use super::pass::{Home, Pass, index};
@@ -159,7 +162,7 @@ impl Tubes {
 
     /// Looks at the link: `wire` is what its interface has carried so far, down and up. To be called every few
     /// milliseconds.
-    pub fn look(&self, wire: Option<[u64; 2]>) {
+    pub(super) fn look(&self, wire: Option<[u64; 2]>) {
         let now = clock::now();
         let mut link = self.link();
         let queue = link.queue.standing(now);
@@ -167,9 +170,15 @@ impl Tubes {
             let pacer = self.pacer(direction);
             let passed = pacer.look(|tree| tree.passed());
             let governor = &mut link.governors[index(direction)];
-            let sight = Sight { now, wire: wire.map(|wire| wire[index(direction)]), passed, queue };
+            let queue = queue.filter(|_| direction == Direction::Down || !governor.counts());
+            let spent = if direction == Direction::Down { super::governor::t("CW_DOWN", 0.95) } else { super::governor::t("CW_UP", 0.96) };
+            let sight = Sight { now, wire: wire.map(|wire| wire[index(direction)]), passed, queue, spent };
             let setting = governor.look(sight);
             let counts = governor.counts() && direction == Direction::Up;
+            let behind = governor.behind();
+            if counts {
+                link.queue.behind(behind, now);
+            }
             pacer.change(|lane, now| lane.tree.govern(setting.rate, setting.behind, counts, now));
         }
     }
@@ -177,6 +186,11 @@ impl Tubes {
     /// A round trip to an address beyond the link took so long.
     pub fn round_trip(&self, peer: IpAddr, took: Duration) {
         self.link().queue.seen(peer, took, clock::now());
+    }
+
+    /// What the link carries one way.
+    pub(super) fn link_rate(&self, direction: Direction) -> Option<Rate> {
+        std::env::var_os("CW_NOPACE").is_none().then(|| self.link().governors[index(direction)].link())?
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {
@@ -200,13 +214,23 @@ impl Tubes {
         Ok(Pass::new(self.clone(), flows, home))
     }
 
-    /// Wakes those whose grants are due. Runs for ever; one task of the process owns it.
-    pub fn drive(&self) -> impl Future<Output = ()> + Send + 'static {
-        let shared = Arc::clone(&self.shared);
-        async move {
-            let [down, up] = &shared.pacers;
-            tokio::join!(down.drive(), up.drive());
-        }
+    /// Begins to give what is due, on a thread of its own, until what comes back is dropped. `wire` tells what the link's
+    /// interface has carried so far, down and up.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn drive(&self, wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static) -> io::Result<Driver> {
+        Driver::start(self.clone(), wire)
+    }
+
+    /// Gives what is due now, and says when the next is.
+    pub(super) fn turn(&self) -> Option<Moment> {
+        let due = self.shared.pacers.iter().filter_map(Pacer::turn);
+        due.min()
+    }
+
+    pub(super) fn wake_by(&self, thread: &Thread) {
+        self.shared.pacers.iter().for_each(|pacer| pacer.wake_by(thread));
     }
 
     /// Every tube at a moment, as the specification orders them; those that are gone but still have flows come last.

@@ -93,7 +93,7 @@ async fn rate(greedy: &Greedy, time: Duration) -> f64 {
 async fn a_ceiling_is_held_and_reached_by_16_and_by_200_flows() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     for flows in [16, 200] {
         let greedy = greedy(&tubes, "internet", flows);
         sleep(Duration::from_millis(100)).await;
@@ -110,7 +110,7 @@ async fn a_ceiling_is_held_and_reached_by_16_and_by_200_flows() {
 async fn another_ceiling_holds_for_flows_that_are_already_there() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     let greedy = greedy(&tubes, "internet", 16);
     for (at, expected) in [("2026-11-24T14:00:00Z", 57.0..=61.5), ("2026-11-25T12:00:00Z", 19.0..=20.6)] {
         tubes.apply(&spec(), &calendar(), at.parse().unwrap());
@@ -124,7 +124,7 @@ async fn another_ceiling_holds_for_flows_that_are_already_there() {
 async fn clear_flows_never_wait_under_a_flood() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     let flood = greedy(&tubes, "social", 200);
     let clinical = tubes.admit(&TubeId::from("clinical"), sharer(1)).unwrap();
     for _ in 0..200 {
@@ -161,7 +161,7 @@ async fn moving_reaches_who_waits_and_loses_no_one() {
     slow.tubes[2].ceiling = limit("8 kbit/s");
     let tubes = Tubes::new(&slow, &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     let greedy = greedy(&tubes, "social", 50);
     sleep(Duration::from_millis(50)).await;
     assert!(reading(&tubes, "social").waiting >= 49);
@@ -229,7 +229,7 @@ async fn a_tube_that_is_gone_stays_for_its_flows_and_for_one_more_generation() {
 async fn a_take_that_is_given_up_leaves_its_grant_to_the_next() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     let pass = tubes.admit(&TubeId::from("social"), sharer(1)).unwrap();
     let mut total = 0;
     let from = clock::now();
@@ -247,7 +247,7 @@ async fn a_take_that_is_given_up_leaves_its_grant_to_the_next() {
 async fn nothing_is_left_behind_by_a_crowd() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
     let mut owner = tokio::task::JoinSet::new();
-    owner.spawn(tubes.drive());
+    let _driver = tubes.drive(|| None).unwrap();
     let mut crowd = tokio::task::JoinSet::new();
     for number in 0..400 {
         let tubes = tubes.clone();

@@ -1,0 +1,30 @@
+//! A stream that may say how much waits in it, so that nothing is read before there is leave to pass it on.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncRead;
+use tokio::net::TcpStream;
+
+/// What a direction reads from. Bytes that are not read keep the sender's window shut, so what is not granted yet is best
+/// left where it is: it costs no memory here, and nobody sends more of it.
+pub trait Source: AsyncRead + Unpin {
+    /// How many bytes can be read now, at least one, or an end or an error; `None` for a stream that cannot tell.
+    fn poll_waiting(&self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
+        Poll::Ready(Ok(None))
+    }
+}
+
+impl Source for TcpStream {
+    fn poll_waiting(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
+        ready!(self.poll_read_ready(cx))?;
+        let bytes = rustix::io::ioctl_fionread(self)?;
+        // At none it is an end, or nothing after all: to read tells, and asks the kernel anew.
+        Poll::Ready(Ok(usize::try_from(bytes).ok().filter(|bytes| *bytes > 0)))
+    }
+}
+
+impl<T> Source for hyper_util::rt::TokioIo<T> where hyper_util::rt::TokioIo<T>: AsyncRead + Unpin {}
+
+#[cfg(test)]
+impl Source for tokio::io::DuplexStream {}
