@@ -39,6 +39,6 @@ pub fn round_trip(socket: &impl AsFd) -> io::Result<Duration> {
 /// # Errors
 /// What setsockopt(2) said.
 pub fn pace(socket: &impl AsFd, rate: Rate) -> io::Result<()> {
-    let bytes = usize::try_from((rate.bits_per_second() as f64 / 8.0 * std::env::var("CW_PACE").ok().and_then(|v| v.parse::<f64>().ok()).unwrap_or(1.0)) as u64).unwrap_or(usize::MAX);
+    let bytes = usize::try_from(rate.bits_per_second() / 8).unwrap_or(usize::MAX);
     Ok(setsockopt(socket, MaxPacingRate, &bytes)?)
 }

@@ -1,6 +1,6 @@
 //! What the process may hold: descriptors, and how they are shared out.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
 
 /// How the descriptors that the process may open are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,19 @@ pub struct Descriptors {
 /// The most that is held back for what is no flow: listeners, the admin's connections, logs, name servers, lists being
 /// read, and idle connections to origins.
 const RESERVE: u64 = 1024;
+
+/// Before other programs of the machine (nice(2)): what is late here is late for everybody behind this gateway.
+const NICE: i32 = -10;
+
+/// Has the process run before others, where it may (CAP_SYS_NICE) and nobody has said otherwise; threads started later
+/// do likewise.
+pub fn hasten() {
+    if getpriority_process(None).is_ok_and(|nice| nice == 0)
+        && let Err(error) = setpriority_process(None, NICE)
+    {
+        tracing::debug!(%error, "runs with no more priority than other programs");
+    }
+}
 
 /// Raises the limit on open descriptors as far as it goes without privilege.
 pub fn raise() -> Descriptors {

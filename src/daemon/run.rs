@@ -86,11 +86,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
         return Err(RunError::Configuration(outcome.problems));
     };
     warn(&outcome.problems);
-    if let Some(nice) = std::env::var("CW_NICE").ok().and_then(|v| v.parse().ok()) {
-        if let Err(error) = rustix::process::setpriority_process(None, nice) {
-            tracing::warn!(%error, "nice");
-        }
-    }
+    limits::hasten();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("clearway-data")

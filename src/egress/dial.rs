@@ -136,11 +136,7 @@ const MAX_CANDIDATES: usize = 32;
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// A stream to the first address that answers, within the egress's `connect_timeout`.
-pub(super) async fn dial(
-    call: Call<'_>,
-    egress: &Egress,
-    addresses: &[IpAddr],
-) -> Result<Reached, DialError> {
+pub(super) async fn dial(call: Call<'_>, egress: &Egress, addresses: &[IpAddr]) -> Result<Reached, DialError> {
     let candidates = candidates(call, egress, addresses)?;
     let after = egress.connect_timeout;
     match tokio::time::timeout(after, race(call, egress, &candidates)).await {

@@ -212,7 +212,8 @@ mod tests {
             ("dead", "a.example:80", Side::Parent, Reason::ConnectRefused),
             ("unheard-of", "a.example:80", Side::Proxy, Reason::Internal),
         ] {
-            let error = ways.tunnel(&id.into(), &crate::egress::lab::target(target), Buffers::default()).await.unwrap_err();
+            let error =
+                ways.tunnel(&id.into(), &crate::egress::lab::target(target), Buffers::default()).await.unwrap_err();
             assert_eq!(error.fault(), Fault::new(side, reason), "{id} {target}: {error}");
         }
     }

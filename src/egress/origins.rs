@@ -209,7 +209,8 @@ impl Origins {
     ) -> Result<Sender, DialError> {
         let egress = egresses.egress(id)?.clone();
         egresses.permit_literal(target)?;
-        let route = Route { egresses: egresses.clone(), id: id.clone(), egress, scheme, target: target.clone(), admission };
+        let route =
+            Route { egresses: egresses.clone(), id: id.clone(), egress, scheme, target: target.clone(), admission };
         let kept = self.kept().pool.take(&route.key(), clock::now(), |warm| warm.usable() && route.accepts(warm));
         match kept {
             Some(warm) => Ok(Sender { origins: self.clone(), route, warm, made: None }),

@@ -63,8 +63,15 @@ const ROUND_TRIP: Duration = Duration::from_millis(25);
 /// What a new connection may hold, for what its tube could give it now.
 pub fn buffers(opening: &tube::Opening) -> Buffers {
     let needed = |rate: Rate| Window::needed(rate.bits_per_second() as f64, ROUND_TRIP);
-    Buffers { receive: opening.down.map(needed), send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)), pace: opening.link }
+    Buffers {
+        receive: opening.down.map(|rate| needed(rate).min(FIRST_WINDOW)),
+        send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)),
+        pace: opening.pace,
+    }
 }
+
+/// What a handshake can offer without scaling (RFC 9293 section 3.1): more grows with what the flow is given.
+const FIRST_WINDOW: usize = 64 * 1024;
 
 /// Less than that and a sender stops for want of bytes between two grants.
 const LEAST_SEND: usize = 16 * 1024;

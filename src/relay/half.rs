@@ -109,7 +109,12 @@ impl Half {
     }
 
     /// Reads no more than may be passed on, where the reader can say how much waits.
-    fn poll_granted_fill<R: Source>(&mut self, cx: &mut Context<'_>, reader: &mut R, pass: &Pass) -> Poll<io::Result<Filled>> {
+    fn poll_granted_fill<R: Source>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut R,
+        pass: &Pass,
+    ) -> Poll<io::Result<Filled>> {
         if self.granted == 0
             && pass.is_shaped(self.direction)
             && let Some(waiting) = ready!(reader.poll_waiting(cx))?

@@ -49,7 +49,7 @@ impl Window {
     /// What a flow of so many bits a second needs.
     pub fn needed(bits_per_second: f64, round_trip: Duration) -> usize {
         let bytes = GAIN * bits_per_second / 8.0 * (round_trip + SLACK).as_secs_f64();
-        (bytes as usize).clamp(crate::tube::governor::t("CW_WIN", 4096.0) as usize, MOST)
+        (bytes as usize).clamp(LEAST, MOST)
     }
 
     /// Bytes were read; the new size, if it is to change.

@@ -24,10 +24,7 @@ impl Driver {
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub(super) fn start(
-        tubes: Tubes,
-        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
-    ) -> io::Result<Driver> {
+    pub(super) fn start(tubes: Tubes, wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static) -> io::Result<Driver> {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread =

@@ -1,20 +1,37 @@
 //! How much of the link, one way, may be given out: what the wire itself carried, and the queue that stands in front of
-//! it, correct what the configuration says and the payload adds up to. Pure.
+//! it, correct what the configuration says and payload adds up to. Pure.
 
 use std::time::Duration;
 
-use crate::base::{Moment, Rate};
+use crate::base::{Direction, Moment, Rate};
 
-/// Of the link's rate, what is given out. The rest absorbs what comes in bursts: at 100% any queue would stand for ever.
-const SPENT: f64 = 0.95;
+/// Of the link, what is given out while clear traffic is about. The rest is what bursts drain into: a queue's length
+/// grows with 1/(1 - use), and at 0.97 it was three times that of 0.92. Upwards what is given is on the wire at once;
+/// downwards it comes a round trip later, as senders please, and some of it not at all.
+const SPENT: [f64; 2] = [0.93, 0.91];
+/// The same while there is no clear traffic that could meet the queue.
+const SPENT_ALONE: f64 = 0.97;
+/// Clear traffic is about until so long after its last byte: people who look things up do so again within a minute.
+const ABOUT: Duration = Duration::from_secs(10);
 /// Over this the bytes that payload misses are averaged: headers, acknowledgements of the other way, handshakes, what
-/// was sent again, traffic that does not pass this gateway. Shorter, and the delay between a grant and its bytes shows as
-/// noise.
+/// was sent again, traffic that does not pass this gateway. Shorter, and the round trip between a grant and its bytes
+/// shows as noise.
 const MISSED_OVER: Duration = Duration::from_millis(200);
-/// Of a standing queue so much is nothing: timers, a burst that is being served.
-const FREE_QUEUE: Duration = Duration::from_millis(2);
-/// A queue longer than that by this much halts what can wait.
-const FULL_QUEUE: Duration = Duration::from_millis(25);
+/// What is missed where nobody counts: headers are 4%, acknowledgements and handshakes some more.
+const OVERHEAD: f64 = 0.06;
+/// Over this the wire's rate is looked at to see whether it paused.
+const PAUSED_OVER: Duration = Duration::from_millis(8);
+/// Below this part of its rate the wire has paused, and no queue stands.
+const PAUSED: f64 = 0.93;
+/// A standing queue up to this is left to drain by itself: a correction comes a round trip late, and for less than that
+/// would only make waves.
+const FREE_QUEUE: Duration = Duration::from_millis(8);
+/// So much beyond it halts all but a trickle.
+const FULL_QUEUE: Duration = Duration::from_millis(30);
+/// A wire without a pause for longer than this has a queue, even where no round trip tells.
+const BUSY: Duration = Duration::from_millis(40);
+/// The queue that is then assumed, of the time beyond it.
+const BUSY_QUEUE: f64 = 0.1;
 /// What always flows, of the link's rate.
 const TRICKLE: f64 = 0.02;
 
@@ -23,14 +40,14 @@ const TRICKLE: f64 = 0.02;
 pub struct Sight {
     /// When.
     pub now: Moment,
-    /// Bytes that the interface has carried, ever.
+    /// Bytes that the interface has carried, ever; `None` where nobody counts.
     pub wire: Option<u64>,
     /// Bytes of payload that passed, ever.
     pub passed: u64,
-    /// x
-    pub spent: f64,
     /// The queue that stands in this way, as far as round trips tell.
     pub queue: Option<Duration>,
+    /// When clear traffic was seen last.
+    pub clear: Option<Moment>,
 }
 
 /// What is to hold until the next look.
@@ -45,6 +62,7 @@ pub struct Setting {
 /// One way.
 #[derive(Clone, Debug)]
 pub struct Governor {
+    spent: f64,
     link: Option<Rate>,
     last: Option<Sight>,
     /// Bits a second on the wire beyond the payload.
@@ -55,15 +73,29 @@ pub struct Governor {
     carried: f64,
     /// For how long, up to now, the wire had no pause.
     busy: Duration,
+    /// The queue that was acted on.
+    queue: Duration,
 }
 
 impl Governor {
-    /// Of a link of this rate.
-    pub fn new(link: Option<Rate>) -> Governor {
-        Governor { link, last: None, missed: 0.0, behind: 0.0, carried: 0.0, busy: Duration::ZERO }
+    /// Of a link without a rate yet.
+    pub fn new(direction: Direction) -> Governor {
+        Governor {
+            spent: match direction {
+                Direction::Down => SPENT[0],
+                Direction::Up => SPENT[1],
+            },
+            link: None,
+            last: None,
+            missed: 0.0,
+            behind: 0.0,
+            carried: 0.0,
+            busy: Duration::ZERO,
+            queue: Duration::ZERO,
+        }
     }
 
-    /// The link has another rate from now on.
+    /// The link has this rate from now on.
     pub fn set_link(&mut self, link: Option<Rate>) {
         self.link = link;
     }
@@ -80,54 +112,64 @@ impl Governor {
 
     /// How far the wire is behind.
     pub fn behind(&self) -> Duration {
-        self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / link.bits_per_second() as f64))
+        self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / bits(link)))
+    }
+
+    /// The queue that stands, as far as is known.
+    pub fn queue(&self) -> Duration {
+        self.queue
     }
 
     /// Looks, and says what is to hold.
     pub fn look(&mut self, sight: Sight) -> Setting {
-        let Some(link) = self.link.map(|rate| rate.bits_per_second() as f64) else {
+        let Some(link) = self.link.map(bits) else {
+            self.last = Some(sight);
             return Setting { rate: None, behind: Duration::ZERO };
         };
         if let Some(last) = self.last {
             self.count(&last, &sight, link);
         }
         self.last = Some(sight);
-        let queue = if self.counts() { sight.queue.unwrap_or_default().min(self.busy) } else { sight.queue.unwrap_or_default() };
-        let queue = if self.counts() { queue.max(self.busy.saturating_sub(Duration::from_secs_f64(t("CW_BUSY0", 0.04))).mul_f64(t("CW_BUSYK", 0.1))) } else { queue };
-        let excess = queue.saturating_sub(Duration::from_secs_f64(t("CW_FREE", 0.002)));
-        let part = (1.0 - excess.as_secs_f64() / t("CW_FULL", 0.025)).max(0.0);
-        let given = (sight.spent * link * part - self.missed.max(t("CW_NEG", 0.0))).max(TRICKLE * link);
-        if std::env::var_os("CW_TRACE").is_some() { eprintln!("T {:?} q {:?} busy {:.1} carried {:.1} miss {:.2} behind {:.2} given {:.2} W {} P {}", sight.now, sight.queue.map(|q| q.as_secs_f64()*1e3), self.busy.as_secs_f64()*1e3, self.carried/1e6, self.missed/1e6, self.behind/link*1e3, given/1e6, sight.wire.unwrap_or(0), sight.passed); }
-        Setting {
-            rate: Rate::from_bits_per_second(given as u64),
-            behind: Duration::from_secs_f64(self.behind / link),
+        self.queue = self.standing(&sight);
+        let excess = self.queue.saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        let about = sight.clear.is_some_and(|clear| sight.now.saturating_duration_since(clear) < ABOUT);
+        let spent = if about { self.spent } else { SPENT_ALONE };
+        let given = (spent * link * (1.0 - excess).max(0.0) - self.missed.max(0.0)).max(TRICKLE * link);
+        Setting { rate: Rate::from_bits_per_second(given as u64), behind: self.behind() }
+    }
+
+    /// The queue that stands: what round trips tell, but not more than a wire without a pause can have gathered, and not
+    /// less than such a wire is likely to have.
+    fn standing(&self, sight: &Sight) -> Duration {
+        let told = sight.queue.unwrap_or_default();
+        if !self.counts() {
+            return told;
         }
+        told.min(self.busy).max(self.busy.saturating_sub(BUSY).mul_f64(BUSY_QUEUE))
     }
 
     /// Counts the wire between two looks.
     fn count(&mut self, last: &Sight, sight: &Sight, link: f64) {
         let (Some(before), Some(wire)) = (last.wire, sight.wire) else {
-            (self.missed, self.behind) = (0.0, 0.0);
+            (self.missed, self.behind, self.busy) = (OVERHEAD * link, 0.0, Duration::ZERO);
             return;
         };
-        let time = sight.now.saturating_duration_since(last.now).as_secs_f64();
-        if time <= 0.0 || wire < before {
+        let since = sight.now.saturating_duration_since(last.now);
+        // Counters of an interface that was made anew begin again.
+        if since.is_zero() || wire < before {
             return;
         }
+        let time = since.as_secs_f64();
         let carried = (wire - before) as f64 * 8.0;
         let payload = sight.passed.wrapping_sub(last.passed).cast_signed() as f64 * 8.0;
-        let weight = 1.0 - (-time / MISSED_OVER.as_secs_f64()).exp();
-        self.missed += weight * ((carried - payload) / time - self.missed);
-        let weight = 1.0 - (-time / t("CW_SAT", 0.008)).exp();
-        self.carried += weight * (carried / time - self.carried);
-        let pause = self.carried < t("CW_FULLRATE", 0.93) * link;
-        self.busy = if pause { Duration::ZERO } else { self.busy + sight.now.saturating_duration_since(last.now) };
+        let toward = |over: Duration| 1.0 - (-time / over.as_secs_f64()).exp();
+        self.missed += toward(MISSED_OVER) * ((carried - payload) / time - self.missed);
+        self.carried += toward(PAUSED_OVER) * (carried / time - self.carried);
+        self.busy = if self.carried < PAUSED * link { Duration::ZERO } else { self.busy + since };
         self.behind = (self.behind + carried - link * time).clamp(0.0, link);
     }
 }
 
-/// x
-pub fn t(name: &str, usual: f64) -> f64 {
-    static M: std::sync::OnceLock<std::collections::HashMap<String, f64>> = std::sync::OnceLock::new();
-    *M.get_or_init(|| std::env::vars().filter_map(|(k, v)| Some((k, v.parse().ok()?))).collect()).get(name).unwrap_or(&usual)
+fn bits(rate: Rate) -> f64 {
+    rate.bits_per_second() as f64
 }

@@ -4,7 +4,7 @@
 
 pub mod bucket;
 mod driver;
-pub mod governor;
+mod governor;
 mod layout;
 mod meter;
 mod node;

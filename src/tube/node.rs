@@ -121,8 +121,8 @@ pub(super) fn least(one: Option<Rate>, other: Option<Rate>) -> Option<Rate> {
 
 pub(super) fn quantum(limit: Option<Rate>) -> usize {
     let Some(rate) = limit else { return LARGEST_GRANT };
-    let bits = (rate.bits_per_second() as f64 * super::governor::t("CW_GRANT", 0.0005)) as u128;
-    usize::try_from(bits / 8).unwrap_or(LARGEST_GRANT).clamp(super::governor::t("CW_LG", LEAST_GRANT as f64) as usize, LARGEST_GRANT)
+    let bits = u128::from(rate.bits_per_second()) * GRANT.as_nanos() / 1_000_000_000;
+    usize::try_from(bits / 8).unwrap_or(LARGEST_GRANT).clamp(LEAST_GRANT, LARGEST_GRANT)
 }
 
 pub(super) fn trickle(limit: Option<Rate>) -> Option<Rate> {

@@ -1,6 +1,6 @@
 //! One direction's tree as live flows use it: who gets a grant is woken, and a timer comes back when the next is due.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::Thread;
@@ -30,6 +30,7 @@ pub struct Pacer {
     lane: Mutex<Lane>,
     /// Bytes of clear flows that the link has not been charged yet.
     clear: AtomicUsize,
+    was_clear: AtomicBool,
 }
 
 /// What the lock guards.
@@ -57,7 +58,7 @@ impl Pacer {
     /// A direction with nobody in it.
     pub fn new(now: Moment) -> Pacer {
         let lane = Lane { tree: Tree::new(now), seats: Vec::new(), planned: None, driver: None };
-        Pacer { lane: Mutex::new(lane), clear: AtomicUsize::new(0) }
+        Pacer { lane: Mutex::new(lane), clear: AtomicUsize::new(0), was_clear: AtomicBool::new(false) }
     }
 
     /// Looks at or changes the tree, then gives what that made possible.
@@ -73,9 +74,15 @@ impl Pacer {
         look(&self.lock().tree)
     }
 
+    /// Whether clear flows sent anything since it was asked last.
+    pub fn was_clear(&self) -> bool {
+        self.was_clear.swap(false, Ordering::Relaxed)
+    }
+
     /// Counts bytes of a clear flow. Takes no lock: clear traffic never waits, not even for the scheduler.
     pub fn charge(&self, bytes: usize) {
         self.clear.fetch_add(bytes, Ordering::Relaxed);
+        self.was_clear.store(true, Ordering::Relaxed);
     }
 
     /// A grant for a flow. It stays the flow's if the answer is never read, and is then given to the next who asks for it.
@@ -112,12 +119,7 @@ impl Pacer {
     /// The driver's own turn; when it is to come back.
     pub fn turn(&self) -> Option<Moment> {
         let (lane, now) = self.enter();
-        let planned = lane.planned;
-        let before = lane.tree.passed();
         let mut lane = self.give_grants(lane, now, None);
-        if let Some(p) = planned && std::env::var_os("CW_TRACE").is_some() {
-            eprintln!("R {:p} late {} us gave {}", self, now.saturating_duration_since(p).as_micros(), lane.tree.passed() - before);
-        }
         lane.planned = lane.tree.wake_at(now);
         lane.planned
     }

@@ -1,8 +1,8 @@
 //! A flow's leave to use a tube: both its directions ask it before they send.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::meter::Meter;
@@ -25,7 +25,12 @@ pub struct Home {
 impl Home {
     /// A tube whose flows have to ask.
     pub fn new(id: TubeId, origin: Moment) -> Home {
-        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2], quanta: [const { AtomicUsize::new(0) }; 2] }
+        Home {
+            id,
+            meters: [Meter::new(origin), Meter::new(origin)],
+            gates: [const { AtomicU8::new(SHAPED) }; 2],
+            quanta: [const { AtomicUsize::new(0) }; 2],
+        }
     }
 
     /// From now on its flows do, or do not, have to ask, and are granted so much at once.
@@ -67,26 +72,13 @@ pub struct Pass {
     flows: [FlowId; 2],
     /// Held for a moment by the flow's own two directions and by a move, never with another lock inside.
     home: Mutex<Arc<Home>>,
-    /// What was taken from the tube for bytes that come before anybody asked for them.
-    deposit: Deposit,
+    /// Taken from the tube for what a new connection brings before anybody has read of it, and not yet used.
+    credit: AtomicUsize,
 }
 
-/// What a flow's sender may send unasked. The window of a connection at rest is open: the next answer begins with as much
-/// as it holds. So much is taken from the tube before the answer is asked for.
-#[derive(Debug)]
-struct Deposit {
-    origin: Moment,
-    /// Held now.
-    held: AtomicUsize,
-    /// Bytes that came since it was taken, and so what of it is to be taken again before the next answer.
-    spent: AtomicUsize,
-    /// Nanoseconds after the origin at which bytes last came.
-    last: AtomicU64,
-}
-
-/// After this without a byte an answer is over, and what comes next is another one.
-const QUIET: Duration = Duration::from_millis(100);
-
+/// What a new connection brings before anybody has read of it: an answer to a TLS hello has three segments. With twice as
+/// much, use of the link was lost to what never came.
+const FIRST_FLIGHT: usize = 3_500;
 
 /// How a connection towards the link is to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,17 +87,13 @@ pub struct Opening {
     pub down: Option<Rate>,
     /// The other way.
     pub up: Option<Rate>,
-    /// What the link carries up: no burst need leave faster.
-    pub link: Option<Rate>,
+    /// No burst need leave faster.
+    pub pace: Option<Rate>,
 }
-
-/// What a new connection's first flight brings before anybody has read of it: the answer to a TLS hello with its
-/// certificates, or a small object. A sender may begin with ten segments (RFC 6928).
-const FIRST_FLIGHT: usize = 6_000;
 
 impl Pass {
     pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
-        Pass { tubes, flows, home: Mutex::new(home), deposit: Deposit::new() }
+        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0) }
     }
 
     /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
@@ -114,8 +102,10 @@ impl Pass {
         if want == 0 {
             return Poll::Ready(Grant { bytes: 0, waited: Duration::ZERO });
         }
-        if direction == Direction::Up && self.poll_deposit(cx).is_pending() {
-            return Poll::Pending;
+        if direction == Direction::Down
+            && let Some(bytes) = self.spend(want)
+        {
+            return Poll::Ready(Grant { bytes, waited: Duration::ZERO });
         }
         let pacer = self.tubes.pacer(direction);
         let free = {
@@ -134,35 +124,45 @@ impl Pass {
         }
         let answer = pacer.poll(cx, self.flows[index(direction)], want);
         if let Poll::Ready(grant) = answer {
-            if direction == Direction::Down {
-                self.deposit.spend(grant.bytes);
-            }
             let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
             home.meters[index(direction)].add(grant.bytes, clock::now());
         }
         answer
     }
 
-    /// Takes what the next answer begins with, where the last one is over.
-    fn poll_deposit(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let first = super::governor::t("CW_FIRST", 6000.0) as usize;
-        loop {
-            let missing = self.deposit.missing(first);
-            if missing == 0 || !self.is_shaped(Direction::Down) {
-                return Poll::Ready(());
-            }
-            let grant = ready!(self.tubes.pacer(Direction::Down).poll(cx, self.flows[0], missing));
-            self.deposit.take(grant.bytes);
+    /// Of what was taken before it came.
+    fn spend(&self, want: usize) -> Option<usize> {
+        let credit = self.credit.load(Ordering::Relaxed);
+        let bytes = credit.min(want);
+        if bytes == 0 {
+            return None;
         }
+        self.credit.fetch_sub(bytes, Ordering::Relaxed);
+        self.count(Direction::Down, bytes);
+        Some(bytes)
     }
 
     /// Waits until the tube has room for what a new connection brings unasked, and says what it could have then.
     pub async fn open(&self) -> Opening {
-        std::future::poll_fn(|cx| self.poll_deposit(cx)).await;
+        if self.is_shaped(Direction::Down) {
+            let mut missing = FIRST_FLIGHT;
+            while missing > 0 {
+                let pacer = self.tubes.pacer(Direction::Down);
+                let grant = std::future::poll_fn(|cx| pacer.poll(cx, self.flows[0], missing)).await;
+                self.credit.fetch_add(grant.bytes, Ordering::Relaxed);
+                missing = missing.saturating_sub(grant.bytes);
+            }
+        }
+        let (tube, newcomers) = (self.tube(), self.tubes.newcomer());
         let could = |direction| {
-            if self.is_shaped(direction) { self.tubes.share(&self.tube(), direction) } else { None }
+            if self.is_shaped(direction) { self.tubes.share(&tube, direction, newcomers) } else { None }
         };
-        Opening { down: could(Direction::Down), up: could(Direction::Up), link: self.tubes.link_rate(Direction::Up) }
+        Opening { down: could(Direction::Down), up: could(Direction::Up), pace: self.tubes.pace() }
+    }
+
+    fn count(&self, direction: Direction, bytes: usize) {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        home.meters[index(direction)].add(bytes, clock::now());
     }
 
     /// Whether it has to ask.
@@ -198,44 +198,10 @@ impl Pass {
     }
 }
 
-impl Deposit {
-    fn new() -> Deposit {
-        Deposit {
-            origin: clock::now(),
-            held: AtomicUsize::new(0),
-            spent: AtomicUsize::new(usize::MAX / 2),
-            last: AtomicU64::new(0),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(clock::now().saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    fn missing(&self, first: usize) -> usize {
-        let spent = self.spent.load(Ordering::Relaxed).min(first);
-        if spent == 0 || (spent < usize::MAX / 4 && self.held.load(Ordering::Relaxed) > 0 && self.now() - self.last.load(Ordering::Relaxed) < QUIET.as_nanos() as u64) {
-            return 0;
-        }
-        spent
-    }
-
-    fn take(&self, bytes: usize) {
-        let spent = self.spent.load(Ordering::Relaxed).min(super::governor::t("CW_FIRST", 6000.0) as usize);
-        self.spent.store(spent.saturating_sub(bytes), Ordering::Relaxed);
-        self.held.store((self.held.load(Ordering::Relaxed) + bytes).min(super::governor::t("CW_FIRST", 6000.0) as usize), Ordering::Relaxed);
-    }
-
-    fn spend(&self, bytes: usize) {
-        self.spent.fetch_add(bytes, Ordering::Relaxed);
-        self.last.store(self.now(), Ordering::Relaxed);
-    }
-}
-
 impl Drop for Pass {
     fn drop(&mut self) {
-        let credit = *self.deposit.held.get_mut();
-        if credit > 0 && super::governor::t("CW_REFUND", 0.0) > 0.0 {
+        let credit = *self.credit.get_mut();
+        if credit > 0 {
             self.tubes.give_back(self.flows[index(Direction::Down)], Direction::Down, credit);
         }
         let home = Arc::clone(self.home.get_mut().unwrap_or_else(PoisonError::into_inner));

@@ -1,4 +1,5 @@
-//! The queue that stands on the link, as round trips tell it: the least of the last ones less the least ever. Pure.
+//! The queue that stands on the link, as round trips tell it: the least of the last ones, each less the least that its
+//! address ever had and what the way up was behind when it began. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -10,6 +11,8 @@ use crate::base::Moment;
 const RECENT: Duration = Duration::from_millis(100);
 /// The least of so many recent ones: one alone may have met a burst, or a machine that was busy.
 const LEAST_OF: usize = 4;
+/// Looks at the way up that are remembered, for a round trip that began before: a quarter of a second of them.
+const BEHIND: usize = 128;
 /// Addresses whose least round trip is remembered.
 const REMEMBERED: usize = 4096;
 
@@ -32,7 +35,7 @@ impl Queue {
         *least = (*least).min(took);
         let extra = (took - *least).saturating_sub(self.up_at(now - took));
         self.recent.push_back((now, extra));
-        if self.recent.len() > super::governor::t("CW_LEAST", 4.0) as usize {
+        if self.recent.len() > LEAST_OF {
             self.recent.pop_front();
         }
     }
@@ -40,7 +43,7 @@ impl Queue {
     /// The way up is so far behind now.
     pub fn behind(&mut self, behind: Duration, now: Moment) {
         self.up.push_back((now, behind));
-        if self.up.len() > 64 {
+        if self.up.len() > BEHIND {
             self.up.pop_front();
         }
     }
@@ -49,14 +52,9 @@ impl Queue {
         self.up.iter().rev().find(|(then, _)| *then <= at).map_or(Duration::ZERO, |(_, behind)| *behind)
     }
 
-    /// The least round trip to an address.
-    pub fn least(&self, peer: IpAddr) -> Option<Duration> {
-        self.least.get(&peer).copied()
-    }
-
     /// What stands now; `None` when no round trip was seen lately.
     pub fn standing(&mut self, now: Moment) -> Option<Duration> {
-        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > Duration::from_secs_f64(super::governor::t("CW_RECENT", 0.1))) {
+        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > RECENT) {
             self.recent.pop_front();
         }
         self.recent.iter().map(|(_, extra)| *extra).min()

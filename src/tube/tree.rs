@@ -50,7 +50,15 @@ impl Tree {
     pub fn new(now: Moment) -> Tree {
         let mut nodes = Slab::new();
         nodes.insert(Node::new(u8::MAX, ShareBy::Flow, None, now));
-        Tree { nodes, names: HashMap::new(), flows: Slab::new(), clear_waiting: 0, grants: 0, passed: 0, wire_counts: false }
+        Tree {
+            nodes,
+            names: HashMap::new(),
+            flows: Slab::new(),
+            clear_waiting: 0,
+            grants: 0,
+            passed: 0,
+            wire_counts: false,
+        }
     }
 
     /// Whether flows of a tube have to ask; `None` for a tube that is not there.

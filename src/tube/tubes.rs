@@ -16,7 +16,7 @@ use super::pass::{Home, Pass, index};
 use super::queue::Queue;
 use super::share::Sharer;
 use super::spec::{Spec, Tube};
-use super::tree::{FlowId, Layout, Stretch};
+use super::tree::{FlowId, Layout, Stretch, Tree};
 use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
 /// Why a flow is not let into a tube.
@@ -100,6 +100,31 @@ struct Shared {
 struct Link {
     governors: [Governor; 2],
     queue: Queue,
+    /// When clear traffic was seen last.
+    clear: Option<Moment>,
+    newcomers: Newcomers,
+}
+
+/// What one connection may send of the link's rate.
+const PACED_PERCENT: u64 = 85;
+
+/// Connections that began of late. When a bell rings for everyone, the first to come find nobody waiting.
+#[derive(Debug)]
+struct Newcomers {
+    count: f64,
+    at: Moment,
+}
+
+impl Newcomers {
+    /// Over this a connection ceases to be new: it has had some round trips, and waits if there is anything to wait for.
+    const NEW: Duration = Duration::from_millis(500);
+
+    fn one_more(&mut self, now: Moment) -> u64 {
+        let age = now.saturating_duration_since(self.at).as_secs_f64() / Self::NEW.as_secs_f64();
+        let before = self.count * (-age).exp();
+        (self.count, self.at) = (before + 1.0, now);
+        before as u64
+    }
 }
 
 /// The tubes by name, and their flows counted.
@@ -126,7 +151,13 @@ impl Tubes {
     pub fn new(spec: &Spec, calendar: &Calendar, at: Timestamp) -> Tubes {
         let origin = clock::now();
         let pacers = [Pacer::new(origin), Pacer::new(origin)];
-        let link = Mutex::new(Link { governors: [Governor::new(None), Governor::new(None)], queue: Queue::default() });
+        let governors = Direction::BOTH.map(Governor::new);
+        let link = Mutex::new(Link {
+            governors,
+            queue: Queue::default(),
+            clear: None,
+            newcomers: Newcomers { count: 0.0, at: origin },
+        });
         let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers, link }) };
         tubes.apply(spec, calendar, at);
         tubes
@@ -166,18 +197,21 @@ impl Tubes {
         let now = clock::now();
         let mut link = self.link();
         let queue = link.queue.standing(now);
+        if Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true) {
+            link.clear = Some(now);
+        }
+        let clear = link.clear;
         for direction in Direction::BOTH {
             let pacer = self.pacer(direction);
-            let passed = pacer.look(|tree| tree.passed());
+            let passed = pacer.look(Tree::passed);
+            let wire = wire.map(|wire| wire[index(direction)]);
+            // Upwards the wire is counted where it begins, so that its queue is known without round trips.
+            let queue = queue.filter(|_| direction == Direction::Down || wire.is_none());
             let governor = &mut link.governors[index(direction)];
-            let queue = queue.filter(|_| direction == Direction::Down || !governor.counts());
-            let spent = if direction == Direction::Down { super::governor::t("CW_DOWN", 0.95) } else { super::governor::t("CW_UP", 0.96) };
-            let sight = Sight { now, wire: wire.map(|wire| wire[index(direction)]), passed, queue, spent };
-            let setting = governor.look(sight);
+            let setting = governor.look(Sight { now, wire, passed, queue, clear });
             let counts = governor.counts() && direction == Direction::Up;
-            let behind = governor.behind();
             if counts {
-                link.queue.behind(behind, now);
+                link.queue.behind(setting.behind, now);
             }
             pacer.change(|lane, now| lane.tree.govern(setting.rate, setting.behind, counts, now));
         }
@@ -188,9 +222,12 @@ impl Tubes {
         self.link().queue.seen(peer, took, clock::now());
     }
 
-    /// What the link carries one way.
-    pub(super) fn link_rate(&self, direction: Direction) -> Option<Rate> {
-        std::env::var_os("CW_NOPACE").is_none().then(|| self.link().governors[index(direction)].link())?
+    /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of
+    /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
+    /// longer.
+    pub(super) fn pace(&self) -> Option<Rate> {
+        let link = self.link().governors[index(Direction::Up)].link()?.bits_per_second();
+        Rate::from_bits_per_second(link * PACED_PERCENT / 100)
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {
@@ -243,8 +280,7 @@ impl Tubes {
                 Reading { tube: id.clone(), flows: entry.flows, waiting: 0, down: Way::default(), up: Way::default() };
             for direction in Direction::BOTH {
                 let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
-                let way =
-                    Way { limit: limit.map(Rate::bits_per_second), used: book.used(id, direction, now) };
+                let way = Way { limit: limit.map(Rate::bits_per_second), used: book.used(id, direction, now) };
                 reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
                 match direction {
                     Direction::Down => reading.down = way,
@@ -285,11 +321,16 @@ impl Tubes {
         book.count_out(tube);
     }
 
-    /// What one more flow of a tube could have of it now.
-    pub(super) fn share(&self, tube: &TubeId, direction: Direction) -> Option<Rate> {
+    /// A connection begins: how many did so of late, this one not counted.
+    pub(super) fn newcomer(&self) -> u64 {
+        self.link().newcomers.one_more(clock::now())
+    }
+
+    /// What one more flow of a tube could have of it now, beside so many that have begun and do not wait yet.
+    pub(super) fn share(&self, tube: &TubeId, direction: Direction, newcomers: u64) -> Option<Rate> {
         self.pacer(direction).look(|tree| {
             let limit = tree.limit(tube)?.bits_per_second();
-            Rate::from_bits_per_second(limit / (1 + tree.waiting(tube) as u64))
+            Rate::from_bits_per_second(limit / (1 + tree.waiting(tube) as u64 + newcomers))
         })
     }
 
