@@ -101,6 +101,12 @@ impl Rate {
         self.0
     }
 
+    /// A part of it, or a multiple; never none.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within its bounds
+    pub fn times(self, part: f64) -> Rate {
+        Rate(((self.0 as f64 * part) as u64).clamp(1, Rate::MAX.0))
+    }
+
     /// Bytes per second.
     #[allow(clippy::cast_precision_loss)] // rates stay far below 2^52
     pub fn bytes_per_second(self) -> f64 {

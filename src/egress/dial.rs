@@ -314,7 +314,7 @@ mod tests {
     fn order(egress: &Egress, deny: &[&str], addresses: &[&str]) -> Result<Vec<String>, Fault> {
         let (guard, target) = (guard(deny), target("origin.example:80"));
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let call = Call { side: Side::Origin, target: &target, guard: Some(&guard) };
+        let call = Call { side: Side::Origin, target: &target, buffers: Buffers::default(), guard: Some(&guard) };
         match candidates(call, egress, &addresses) {
             Ok(found) => Ok(found.iter().map(|address| address.ip().to_string()).collect()),
             Err(error) => Err(error.fault()),
@@ -360,7 +360,8 @@ mod tests {
     async fn dialled(egress: &Egress, addresses: &[&str], port: u16) -> Result<(TcpStream, SocketAddr), DialError> {
         let target = target(&format!("origin.example:{port}"));
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        dial(Call { side: Side::Origin, target: &target, guard: None }, egress, &addresses).await
+        let call = Call { side: Side::Origin, target: &target, buffers: Buffers::default(), guard: None };
+        dial(call, egress, &addresses).await.map(|reached| (reached.stream, reached.address))
     }
 
     /// An address that answers to no SYN: a listener on this port whose queue is full. Keep what comes with it.
@@ -482,7 +483,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         let _inside = runtime.enter();
         let marked = Egress { dscp: Some(46), ..egress("a") };
-        let socket = socket(&marked, "[2001:db8::1]:80".parse().unwrap()).unwrap();
+        let socket = socket(&marked, "[2001:db8::1]:80".parse().unwrap(), Buffers::default()).unwrap();
         assert_eq!(socket2::SockRef::from(&socket).tclass_v6().unwrap(), 46 << 2);
     }
 }

@@ -494,6 +494,23 @@ mod tests {
 
     const LAST: Act = Act::Answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
 
+    /// Lets everybody connect, and hold what they like.
+    struct Anybody;
+
+    impl Admission for Anybody {
+        fn bounds(&self) -> bool {
+            false
+        }
+
+        fn admit<'a>(&'a self) -> Pin<Box<dyn Future<Output = Buffers> + Send + 'a>> {
+            Box::pin(async { Buffers::default() })
+        }
+    }
+
+    fn anybody() -> Arc<dyn Admission> {
+        Arc::new(Anybody)
+    }
+
     fn origins() -> Origins {
         Origins::with_roots(TaskTracker::new(), 64, RootCertStore::empty())
     }
@@ -513,7 +530,7 @@ mod tests {
 
     /// One exchange to its end: whether the connection was there already, and the body.
     async fn fetch(origins: &Origins, ways: &Egresses, id: &str, target: &Target) -> (bool, String) {
-        let sender = origins.sender(ways, &id.into(), Scheme::Http, target).await.unwrap();
+        let sender = origins.sender(ways, &id.into(), Scheme::Http, target, anybody()).await.unwrap();
         let reused = sender.reused();
         (reused, body_of(sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap()).await)
     }
@@ -564,7 +581,7 @@ mod tests {
             kept(&origins, 1).await;
         }
         let guarded = egresses(&[egress("a")], &["127.0.0.0/8"]);
-        let denied = origins.sender(&guarded, &"a".into(), Scheme::Http, &target).await.err().unwrap();
+        let denied = origins.sender(&guarded, &"a".into(), Scheme::Http, &target, anybody()).await.err().unwrap();
         assert_eq!(denied.fault(), Fault::new(Side::Policy, Reason::AddressDenied));
     }
 
@@ -583,7 +600,7 @@ mod tests {
             let target = target(&format!("origin.example:{}", server.address.port()));
             fetch(&origins, &ways, "system", &target).await;
             kept(&origins, 1).await;
-            let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target).await.unwrap();
+            let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
             assert!(sender.reused());
             let answer = sender.send(request(method, "/", body), CancellationToken::new()).await;
             assert_eq!(answer.as_ref().map(|_| ()).map_err(SendError::fault), outcome, "{method} {body}");
@@ -617,7 +634,7 @@ mod tests {
                 let (id, side) = if through_parent { ("out", Side::Parent) } else { ("system", Side::Origin) };
                 let ways = egresses(&[with_parent("out", server.address)], &[]);
                 let target = target(&format!("origin.example:{}", server.address.port()));
-                let sender = origins().sender(&ways, &id.into(), Scheme::Http, &target).await.unwrap();
+                let sender = origins().sender(&ways, &id.into(), Scheme::Http, &target, anybody()).await.unwrap();
                 let error = sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap_err();
                 assert_eq!(error.fault(), Fault::new(side, reason), "{error}");
             }
@@ -629,8 +646,10 @@ mod tests {
         let parent = Server::start(vec![vec![OK, OK]]).await;
         let (origins, ways) = (origins(), egresses(&[with_parent("out", parent.address)], &["10.0.0.0/8"]));
         for (host, reused) in [("far.example", false), ("further.example", true)] {
-            let sender =
-                origins.sender(&ways, &"out".into(), Scheme::Http, &target(&format!("{host}:80"))).await.unwrap();
+            let sender = origins
+                .sender(&ways, &"out".into(), Scheme::Http, &target(&format!("{host}:80")), anybody())
+                .await
+                .unwrap();
             assert_eq!((sender.absolute_form(), sender.reused(), sender.peer()), (true, reused, parent.address));
             let mut request = request("GET", &format!("http://{host}/"), "");
             request.headers_mut().insert(PROXY_AUTHORIZATION, sender.authorization().unwrap());
@@ -639,7 +658,8 @@ mod tests {
         }
         assert!(parent.heads()[1].starts_with("GET http://further.example/ HTTP/1.1\r\n"), "{:?}", parent.heads());
         assert!(parent.heads()[1].contains("proxy-authorization: Basic Z2F0ZXdheTpvcGVuIHNlc2FtZQ==\r\n"));
-        let denied = origins.sender(&ways, &"out".into(), Scheme::Http, &target("10.1.2.3:80")).await.err().unwrap();
+        let denied =
+            origins.sender(&ways, &"out".into(), Scheme::Http, &target("10.1.2.3:80"), anybody()).await.err().unwrap();
         assert_eq!(denied.fault(), Fault::new(Side::Policy, Reason::AddressDenied));
     }
 
@@ -672,7 +692,7 @@ mod tests {
         ] {
             let origins = Origins::with_roots(TaskTracker::new(), 64, roots);
             let target = target(&format!("{host}:{}", server.address.port()));
-            match origins.sender(&ways, &"system".into(), Scheme::Https, &target).await {
+            match origins.sender(&ways, &"system".into(), Scheme::Https, &target, anybody()).await {
                 Ok(sender) => {
                     assert!(!sender.absolute_form());
                     assert_eq!(
@@ -693,9 +713,9 @@ mod tests {
         let silent = target(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port()));
         let hurried = Egress { connect_timeout: Duration::from_millis(200), ..egress("hurried") };
         let ways = egresses(&[with_parent("out", server.address), hurried], &[]);
-        let error = origins().sender(&ways, &"hurried".into(), Scheme::Https, &silent).await.err().unwrap();
+        let error = origins().sender(&ways, &"hurried".into(), Scheme::Https, &silent, anybody()).await.err().unwrap();
         assert_eq!(error.fault(), Fault::new(Side::Origin, Reason::ConnectTimeout));
-        let error = origins().sender(&ways, &"out".into(), Scheme::Https, &silent).await.err().unwrap();
+        let error = origins().sender(&ways, &"out".into(), Scheme::Https, &silent, anybody()).await.err().unwrap();
         assert_eq!(error.fault(), Fault::new(Side::Parent, Reason::Reset));
     }
 
@@ -705,7 +725,7 @@ mod tests {
         let server = Server::start(vec![vec![Act::Answer(switch)]]).await;
         let (origins, ways) = (origins(), egresses(&[], &[]));
         let target = target(&format!("origin.example:{}", server.address.port()));
-        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target).await.unwrap();
+        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
         let mut request = request("GET", "/", "");
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
@@ -725,7 +745,7 @@ mod tests {
         let server = Server::start(vec![vec![OK]]).await;
         let (origins, ways) = (origins(), egresses(&[], &[]));
         let target = target(&format!("origin.example:{}", server.address.port()));
-        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target).await.unwrap();
+        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
         let broken = futures_util::stream::iter([Err::<hyper::body::Frame<Bytes>, _>("gone".into())]);
         let body = http_body_util::StreamBody::new(broken).boxed_unsync();
         let request = Request::post("/").header(HOST, "origin.example").body(body).unwrap();

@@ -62,7 +62,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(25);
 
 /// What a new connection may hold, for what its tube could give it now.
 pub fn buffers(opening: &tube::Opening) -> Buffers {
-    let needed = |rate: Rate| Window::needed(rate.bits_per_second() as f64, ROUND_TRIP);
+    let needed = |rate: Rate| Window::needed(rate, ROUND_TRIP);
     Buffers {
         receive: opening.down.map(|rate| needed(rate).min(FIRST_WINDOW)),
         send: opening.up.map(|rate| needed(rate).max(LEAST_SEND)),

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::base::{Calendar, TubeId};
-use crate::tube::{Limit, Link, ShareBy, Sharer, Spec, Tube, Tubes};
+use crate::tube::{Driver, Limit, Link, ShareBy, Sharer, Spec, Tube, Tubes};
 
 #[derive(Default)]
 struct Counts {
@@ -32,7 +32,7 @@ impl Tally for Counts {
 struct World {
     tubes: Tubes,
     counts: Arc<Counts>,
-    _owner: tokio::task::JoinSet<()>,
+    _driver: Driver,
 }
 
 impl World {
@@ -51,9 +51,8 @@ impl World {
         let calendar = Calendar { zone: TimeZone::UTC, bank_holidays: [].into() };
         let spec = Spec { link: Link::default(), tubes: vec![tube] };
         let tubes = Tubes::new(&spec, &calendar, "2026-11-24T12:30:00Z".parse().unwrap());
-        let mut owner = tokio::task::JoinSet::new();
-        let _driver = tubes.drive(|| None).unwrap();
-        World { tubes, counts: Arc::default(), _owner: owner }
+        let driver = tubes.drive(|| None).unwrap();
+        World { tubes, counts: Arc::default(), _driver: driver }
     }
 
     fn course(&self, direction: Direction) -> Course {

@@ -3,6 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
@@ -13,6 +14,10 @@ pub trait Source: AsyncRead + Unpin {
     fn poll_waiting(&self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         Poll::Ready(Ok(None))
     }
+
+    /// Has the kernel hold no more than so many bytes unread, and so the sender have no more under way (tcp(7),
+    /// SO_RCVBUF).
+    fn bound(&self, _bytes: usize) {}
 }
 
 impl Source for TcpStream {
@@ -21,6 +26,12 @@ impl Source for TcpStream {
         let bytes = rustix::io::ioctl_fionread(self)?;
         // At none it is an end, or nothing after all: to read tells, and asks the kernel anew.
         Poll::Ready(Ok(usize::try_from(bytes).ok().filter(|bytes| *bytes > 0)))
+    }
+
+    fn bound(&self, bytes: usize) {
+        if let Err(error) = SockRef::from(self).set_recv_buffer_size(bytes) {
+            tracing::debug!(%error, "cannot set SO_RCVBUF");
+        }
     }
 }
 

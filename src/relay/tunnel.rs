@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::half::{Filled, Half};
@@ -59,17 +58,8 @@ pub struct Tunnel<C, O> {
     /// Who closed first.
     closed: Option<Side>,
     over: Option<Fault>,
-    /// What the origin may have under way, what had been moved when it was looked at last, and how it is set.
-    window: Option<(Window, u64, fn(&O, usize))>,
-}
-
-impl<C> Tunnel<C, TcpStream> {
-    /// The same, with a window that follows what the flow is given.
-    #[must_use]
-    pub fn with_window(mut self, window: Window) -> Tunnel<C, TcpStream> {
-        self.window = Some((window, 0, super::window::set));
-        self
-    }
+    /// What the origin may have under way.
+    window: Option<Window>,
 }
 
 impl<C, O> Tunnel<C, O>
@@ -92,6 +82,13 @@ where
             over: None,
             window: None,
         }
+    }
+
+    /// The same, with a window towards the origin that follows what the flow is given.
+    #[must_use]
+    pub fn with_window(mut self, window: Window) -> Tunnel<C, O> {
+        self.window = Some(window);
+        self
     }
 
     /// The same, with bytes of the client that were read before; they go first.
@@ -212,19 +209,13 @@ where
         }
     }
 
+    /// Lets the origin have under way what the flow is given.
     fn follow(&mut self, pass: &Pass) {
-        let Some((window, last, set)) = &mut self.window else { return };
-        let moved = self.down.moved() - std::mem::replace(last, self.down.moved());
-        if moved == 0 {
-            return;
-        }
-        let size = if pass.is_shaped(Direction::Down) {
-            window.moved(usize::try_from(moved).unwrap_or(usize::MAX), clock::now())
-        } else {
-            window.open()
-        };
+        let Some(window) = &mut self.window else { return };
+        let size =
+            if pass.is_shaped(Direction::Down) { window.moved(self.down.moved(), clock::now()) } else { window.open() };
         if let Some(size) = size {
-            set(&self.origin, size);
+            self.origin.bound(size);
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::base::{Calendar, Rate, TubeId};
-use crate::tube::{Limit, Link, ShareBy, Sharer, Spec, Tube, Tubes};
+use crate::tube::{Driver, Limit, Link, ShareBy, Sharer, Spec, Tube, Tubes};
 
 /// Far longer than anything here takes: a test that reaches it is broken.
 const NEVER: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ impl Tally for Counts {
 /// Tubes `free`, `slow` (20 Mbit/s each way) and `slower` (8 Mbit/s), and a task that drives them.
 struct World {
     tubes: Tubes,
-    _owner: JoinSet<()>,
+    _driver: Driver,
 }
 
 impl World {
@@ -66,9 +66,8 @@ impl World {
         };
         let calendar = Calendar { zone: TimeZone::UTC, bank_holidays: [].into() };
         let tubes = Tubes::new(&spec, &calendar, "2026-11-24T12:30:00Z".parse().unwrap());
-        let mut owner = JoinSet::new();
-        let _driver = tubes.drive(|| None).unwrap();
-        World { tubes, _owner: owner }
+        let driver = tubes.drive(|| None).unwrap();
+        World { tubes, _driver: driver }
     }
 
     fn pass(&self, tube: &str) -> Pass {

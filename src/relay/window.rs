@@ -2,17 +2,7 @@
 
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
-
-use crate::base::Moment;
-
-/// Bytes that the kernel may hold unread, and so what the sender may have under way (tcp(7), SO_RCVBUF).
-pub fn set(stream: &TcpStream, bytes: usize) {
-    if let Err(error) = SockRef::from(stream).set_recv_buffer_size(bytes) {
-        tracing::debug!(%error, "cannot set SO_RCVBUF");
-    }
-}
+use crate::base::{Moment, Rate};
 
 /// The least: three segments, so that a lost one is noticed by what comes after it.
 pub const LEAST: usize = 4 * 1024;
@@ -32,13 +22,14 @@ pub struct Window {
     round_trip: Duration,
     size: usize,
     since: Moment,
-    bytes: usize,
+    /// Bytes that had been moved then.
+    moved: u64,
 }
 
 impl Window {
     /// Of a flow whose round trip takes so long, with the window that it begins with.
     pub fn new(round_trip: Duration, size: usize, now: Moment) -> Window {
-        Window { round_trip, size, since: now, bytes: 0 }
+        Window { round_trip, size, since: now, moved: 0 }
     }
 
     /// Nothing bounds the flow any more; the new size, if it is to change.
@@ -46,25 +37,70 @@ impl Window {
         (std::mem::replace(&mut self.size, MOST) != MOST).then_some(MOST)
     }
 
-    /// What a flow of so many bits a second needs.
-    pub fn needed(bits_per_second: f64, round_trip: Duration) -> usize {
-        let bytes = GAIN * bits_per_second / 8.0 * (round_trip + SLACK).as_secs_f64();
+    /// What a flow of so much a second needs.
+    #[allow(clippy::cast_possible_truncation)] // clamped
+    pub fn needed(rate: Rate, round_trip: Duration) -> usize {
+        let bytes = GAIN * rate.bytes_per_second() * (round_trip + SLACK).as_secs_f64();
         (bytes as usize).clamp(LEAST, MOST)
     }
 
-    /// Bytes were read; the new size, if it is to change.
-    pub fn moved(&mut self, bytes: usize, now: Moment) -> Option<usize> {
-        self.bytes += bytes;
+    /// So many bytes have been moved, ever; the new size, if it is to change.
+    pub fn moved(&mut self, moved: u64, now: Moment) -> Option<usize> {
         let time = now.saturating_duration_since(self.since);
-        if time < LOOK.max(2 * self.round_trip) {
+        if time < LOOK.max(2 * self.round_trip) || moved == self.moved {
             return None;
         }
-        let size = Window::needed(self.bytes as f64 * 8.0 / time.as_secs_f64(), self.round_trip);
-        (self.since, self.bytes) = (now, 0);
+        let bits = u128::from(moved - self.moved) * 8 * 1_000_000_000 / time.as_nanos();
+        (self.since, self.moved) = (now, moved);
+        let rate = Rate::from_bits_per_second(u64::try_from(bits).ok()?)?;
+        let size = Window::needed(rate, self.round_trip);
         if size * 4 > self.size * 5 || size * 2 < self.size {
             self.size = size;
             return Some(size);
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock;
+
+    fn rate(bits: u64) -> Rate {
+        Rate::from_bits_per_second(bits).unwrap()
+    }
+
+    #[test]
+    fn it_is_twice_what_the_flow_is_given_in_a_round_trip_within_its_bounds() {
+        let path = Duration::from_millis(16);
+        for (bits, size) in [(8_000_000, 48_000), (40_000_000, 240_000), (8_000, LEAST), (100_000_000_000, MOST)] {
+            assert_eq!(Window::needed(rate(bits), path), size, "{bits}");
+        }
+    }
+
+    /// What a window holds comes once in a round trip and the grants' own delay.
+    #[test]
+    fn a_flow_that_only_its_window_holds_back_has_a_larger_one_each_time() {
+        let start = clock::now();
+        let path = Duration::from_millis(16);
+        let (mut window, mut size, mut moved) = (Window::new(path, LEAST, start), LEAST, 0);
+        for look in 1..=8u32 {
+            moved += size as u64 * 100 / 24;
+            size = window.moved(moved, start + LOOK * look).unwrap_or(size);
+        }
+        assert!(size > 100 * LEAST, "{size}");
+    }
+
+    #[test]
+    fn it_follows_down_what_a_crowd_leaves_and_stays_where_little_changes() {
+        let start = clock::now();
+        let mut window = Window::new(Duration::from_millis(16), 240_000, start);
+        assert_eq!(window.moved(1_000, start + LOOK / 2), None, "too early to tell");
+        assert_eq!(window.moved(500_000, start + LOOK), None, "as it was");
+        assert_eq!(window.moved(600_000, start + 2 * LOOK), Some(48_000));
+        assert_eq!(window.moved(600_000, start + 4 * LOOK), None, "at rest");
+        assert_eq!(window.open(), Some(MOST));
+        assert_eq!(window.open(), None);
     }
 }

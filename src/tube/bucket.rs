@@ -23,10 +23,12 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// Of the link and its tubes: what a link's queue may see when a crowd starts at once. The driver is late by 0.1 ms
-    /// in the middle and by 1 ms once in a thousand times, on a machine of two cores that did everything else too. At
-    /// least two full packets.
-    pub const TUBE: Depth = Depth { idle: Duration::from_millis(2), busy: Duration::from_millis(4), least: 3_000 };
+    /// Of the link: what its queue may see when a crowd starts at once. The driver is late by 0.1 ms in the middle and by
+    /// 1 ms once in a thousand times, on a machine of two cores that did everything else too. At least two full packets.
+    pub const LINK: Depth = Depth { idle: Duration::from_millis(2), busy: Duration::from_millis(4), least: 3_000 };
+
+    /// Of a tube: within the link's, so that it may wait longer for a driver that is late and still have its rate.
+    pub const TUBE: Depth = Depth { idle: Duration::from_millis(4), busy: Duration::from_millis(12), least: 3_000 };
 }
 
 /// Fills at a rate up to its depth. Who finds anything in it may take a whole grant, so that it can be in debt by at most

@@ -73,8 +73,6 @@ pub struct Governor {
     carried: f64,
     /// For how long, up to now, the wire had no pause.
     busy: Duration,
-    /// The queue that was acted on.
-    queue: Duration,
 }
 
 impl Governor {
@@ -91,7 +89,6 @@ impl Governor {
             behind: 0.0,
             carried: 0.0,
             busy: Duration::ZERO,
-            queue: Duration::ZERO,
         }
     }
 
@@ -115,27 +112,22 @@ impl Governor {
         self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / bits(link)))
     }
 
-    /// The queue that stands, as far as is known.
-    pub fn queue(&self) -> Duration {
-        self.queue
-    }
-
     /// Looks, and says what is to hold.
     pub fn look(&mut self, sight: Sight) -> Setting {
-        let Some(link) = self.link.map(bits) else {
+        let Some(rate) = self.link else {
             self.last = Some(sight);
             return Setting { rate: None, behind: Duration::ZERO };
         };
+        let link = bits(rate);
         if let Some(last) = self.last {
             self.count(&last, &sight, link);
         }
         self.last = Some(sight);
-        self.queue = self.standing(&sight);
-        let excess = self.queue.saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        let excess = self.standing(&sight).saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
         let about = sight.clear.is_some_and(|clear| sight.now.saturating_duration_since(clear) < ABOUT);
         let spent = if about { self.spent } else { SPENT_ALONE };
-        let given = (spent * link * (1.0 - excess).max(0.0) - self.missed.max(0.0)).max(TRICKLE * link);
-        Setting { rate: Rate::from_bits_per_second(given as u64), behind: self.behind() }
+        let given = (spent * (1.0 - excess).max(0.0) - self.missed.max(0.0) / link).max(TRICKLE);
+        Setting { rate: Some(rate.times(given)), behind: self.behind() }
     }
 
     /// The queue that stands: what round trips tell, but not more than a wire without a pause can have gathered, and not

@@ -128,7 +128,8 @@ impl Tree {
         let node = &mut self.nodes[at];
         node.limit = least(node.ceiling, around);
         node.quantum = quantum(node.limit);
-        node.bucket.change(node.ceiling, Depth::TUBE, now);
+        let depth = if at == LINK { Depth::LINK } else { Depth::TUBE };
+        node.bucket.change(node.ceiling, depth, now);
         let bounded = bounded || (at != LINK && node.ceiling.is_some());
         node.gate = match (bounded, node.priority) {
             (true, _) => Gate::Shaped,

@@ -106,7 +106,7 @@ struct Link {
 }
 
 /// What one connection may send of the link's rate.
-const PACED_PERCENT: u64 = 85;
+const PACED: f64 = 0.85;
 
 /// Connections that began of late. When a bell rings for everyone, the first to come find nobody waiting.
 #[derive(Debug)]
@@ -119,6 +119,7 @@ impl Newcomers {
     /// Over this a connection ceases to be new: it has had some round trips, and waits if there is anything to wait for.
     const NEW: Duration = Duration::from_millis(500);
 
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // how many connections begin in half a second
     fn one_more(&mut self, now: Moment) -> u64 {
         let age = now.saturating_duration_since(self.at).as_secs_f64() / Self::NEW.as_secs_f64();
         let before = self.count * (-age).exp();
@@ -226,8 +227,7 @@ impl Tubes {
     /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
     /// longer.
     pub(super) fn pace(&self) -> Option<Rate> {
-        let link = self.link().governors[index(Direction::Up)].link()?.bits_per_second();
-        Rate::from_bits_per_second(link * PACED_PERCENT / 100)
+        Some(self.link().governors[index(Direction::Up)].link()?.times(PACED))
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {

@@ -92,7 +92,6 @@ async fn rate(greedy: &Greedy, time: Duration) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ceiling_is_held_and_reached_by_16_and_by_200_flows() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     for flows in [16, 200] {
         let greedy = greedy(&tubes, "internet", flows);
@@ -109,7 +108,6 @@ async fn a_ceiling_is_held_and_reached_by_16_and_by_200_flows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_ceiling_holds_for_flows_that_are_already_there() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     let greedy = greedy(&tubes, "internet", 16);
     for (at, expected) in [("2026-11-24T14:00:00Z", 57.0..=61.5), ("2026-11-25T12:00:00Z", 19.0..=20.6)] {
@@ -123,7 +121,6 @@ async fn another_ceiling_holds_for_flows_that_are_already_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clear_flows_never_wait_under_a_flood() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     let flood = greedy(&tubes, "social", 200);
     let clinical = tubes.admit(&TubeId::from("clinical"), sharer(1)).unwrap();
@@ -160,7 +157,6 @@ async fn moving_reaches_who_waits_and_loses_no_one() {
     let mut slow = spec();
     slow.tubes[2].ceiling = limit("8 kbit/s");
     let tubes = Tubes::new(&slow, &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     let greedy = greedy(&tubes, "social", 50);
     sleep(Duration::from_millis(50)).await;
@@ -228,7 +224,6 @@ async fn a_tube_that_is_gone_stays_for_its_flows_and_for_one_more_generation() {
 #[tokio::test]
 async fn a_take_that_is_given_up_leaves_its_grant_to_the_next() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     let pass = tubes.admit(&TubeId::from("social"), sharer(1)).unwrap();
     let mut total = 0;
@@ -246,7 +241,6 @@ async fn a_take_that_is_given_up_leaves_its_grant_to_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_left_behind_by_a_crowd() {
     let tubes = Tubes::new(&spec(), &calendar(), noon());
-    let mut owner = tokio::task::JoinSet::new();
     let _driver = tubes.drive(|| None).unwrap();
     let mut crowd = tokio::task::JoinSet::new();
     for number in 0..400 {
