@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::parent::ParentError;
@@ -181,6 +181,8 @@ pub(super) struct Reached {
     pub address: SocketAddr,
     /// From the first packet to its answer.
     pub round_trip: Duration,
+    /// The largest segment that it carries, in bytes.
+    pub segment: usize,
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Reached, DialError>> + Send>>;
@@ -224,9 +226,9 @@ fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<Rea
 }
 
 fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
-    let side = call.side;
+    let Call { side, buffers, .. } = call;
     // The socket is made here and not inside: a setting that fails is then known without polling.
-    match socket(egress, address, call.buffers) {
+    match socket(egress, address, buffers) {
         Err(error) => Box::pin(std::future::ready(Err(error))),
         Ok(socket) => Box::pin(async move {
             let began = clock::now();
@@ -234,12 +236,26 @@ fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
                 Ok(stream) => {
                     let measured = option::round_trip(&stream).ok().filter(|time| !time.is_zero());
                     let round_trip = measured.unwrap_or_else(|| clock::now().duration_since(began));
-                    Ok(Reached { stream, address, round_trip })
+                    let segment = fit(&stream, buffers.receive);
+                    Ok(Reached { stream, address, round_trip, segment })
                 }
                 Err(error) => Err(DialError::Connect { side, address, error }),
             }
         }),
     }
+}
+
+/// The largest segment of a connection. One that may hold less than two of them would stall: a receiver offers no part of
+/// a segment (RFC 9293 section 3.8.6.2.2). Those of a LAN are 9 kB, of this machine itself 64 kB.
+fn fit(stream: &TcpStream, receive: Option<usize>) -> usize {
+    let socket = SockRef::from(stream);
+    let segment = usize::try_from(socket.tcp_mss().unwrap_or(0)).unwrap_or(0);
+    if receive.is_some_and(|bytes| bytes < 2 * segment)
+        && let Err(error) = socket.set_recv_buffer_size(2 * segment)
+    {
+        tracing::debug!(%error, "cannot set SO_RCVBUF");
+    }
+    segment
 }
 
 /// Of two failures, the one that says more of the target: a refusal proves that somebody is there, while

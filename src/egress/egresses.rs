@@ -40,6 +40,8 @@ pub struct Dialled {
     pub parent: bool,
     /// From the first packet to its answer.
     pub round_trip: Duration,
+    /// The largest segment that it carries, in bytes.
+    pub segment: usize,
     /// How long the name took to resolve.
     pub resolve: Duration,
     /// How long the connection took to be made, with a parent's answer.
@@ -136,11 +138,12 @@ impl Egresses {
             })?,
         };
         let resolved = clock::now();
-        let Reached { stream, address, round_trip } = dial(call, egress, &addresses).await?;
+        let Reached { stream, address, round_trip, segment } = dial(call, egress, &addresses).await?;
         Ok(Dialled {
             stream,
             peer: address,
             round_trip,
+            segment,
             early: Bytes::new(),
             parent: false,
             resolve: resolved.duration_since(began),

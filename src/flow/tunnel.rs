@@ -53,7 +53,8 @@ async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) ->
     carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);
     live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));
-    let window = Window::new(dialled.round_trip, buffers.receive.unwrap_or(window::MOST), clock::now());
+    let window =
+        Window::new(dialled.round_trip, dialled.segment, buffers.receive.unwrap_or(window::MOST), clock::now());
     Ok((dialled, window))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::{Moment, Rate};
 
-/// The least: three segments, so that a lost one is noticed by what comes after it.
+/// The least: not quite three segments of 1448 bytes.
 pub const LEAST: usize = 4 * 1024;
 /// The most: what a flow alone on a link of 1 Gbit/s needs over 30 ms. The kernel may have a lower limit of its own
 /// (net.core.rmem_max).
@@ -20,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Window {
     round_trip: Duration,
+    least: usize,
     size: usize,
     since: Moment,
     /// Bytes that had been moved then.
@@ -27,9 +28,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// Of a flow whose round trip takes so long, with the window that it begins with.
-    pub fn new(round_trip: Duration, size: usize, now: Moment) -> Window {
-        Window { round_trip, size, since: now, moved: 0 }
+    /// Of a flow whose round trip takes so long and whose segments are so large, with the window that it begins with.
+    pub fn new(round_trip: Duration, segment: usize, size: usize, now: Moment) -> Window {
+        let least = LEAST.max(2 * segment);
+        Window { round_trip, least, size: size.max(least), since: now, moved: 0 }
     }
 
     /// Nothing bounds the flow any more; the new size, if it is to change.
@@ -53,7 +55,7 @@ impl Window {
         let bits = u128::from(moved - self.moved) * 8 * 1_000_000_000 / time.as_nanos();
         (self.since, self.moved) = (now, moved);
         let rate = Rate::from_bits_per_second(u64::try_from(bits).ok()?)?;
-        let size = Window::needed(rate, self.round_trip);
+        let size = Window::needed(rate, self.round_trip).max(self.least);
         if size * 4 > self.size * 5 || size * 2 < self.size {
             self.size = size;
             return Some(size);
@@ -84,7 +86,7 @@ mod tests {
     fn a_flow_that_only_its_window_holds_back_has_a_larger_one_each_time() {
         let start = clock::now();
         let path = Duration::from_millis(16);
-        let (mut window, mut size, mut moved) = (Window::new(path, LEAST, start), LEAST, 0);
+        let (mut window, mut size, mut moved) = (Window::new(path, 1448, LEAST, start), LEAST, 0);
         for look in 1..=8u32 {
             moved += size as u64 * 100 / 24;
             size = window.moved(moved, start + LOOK * look).unwrap_or(size);
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn it_follows_down_what_a_crowd_leaves_and_stays_where_little_changes() {
         let start = clock::now();
-        let mut window = Window::new(Duration::from_millis(16), 240_000, start);
+        let mut window = Window::new(Duration::from_millis(16), 1448, 240_000, start);
         assert_eq!(window.moved(1_000, start + LOOK / 2), None, "too early to tell");
         assert_eq!(window.moved(500_000, start + LOOK), None, "as it was");
         assert_eq!(window.moved(600_000, start + 2 * LOOK), Some(48_000));
