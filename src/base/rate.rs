@@ -91,6 +91,9 @@ impl Rate {
     /// 100 Tbit/s: beyond any link, and small enough that arithmetic on rates cannot overflow.
     pub const MAX: Rate = Rate(100_000_000_000_000);
 
+    /// One bit a second.
+    pub const BIT: Rate = Rate(1);
+
     /// A rate of so many bits per second; `None` for zero.
     pub const fn from_bits_per_second(bits: u64) -> Option<Rate> {
         if bits == 0 { None } else { Some(Rate(bits)) }

@@ -490,7 +490,7 @@ mod tests {
         let marked = Egress { source_v4: Some([127, 0, 0, 2].into()), dscp: Some(1), ..egress("a") };
         let (stream, _) = dialled(&marked, &["127.0.0.1"], port).await.unwrap();
         assert_eq!(listener.accept().unwrap().1.ip().to_string(), "127.0.0.2");
-        assert_eq!(socket2::SockRef::from(&stream).tos_v4().unwrap(), 1 << 2);
+        assert_eq!(SockRef::from(&stream).tos_v4().unwrap(), 1 << 2);
         assert!(stream.nodelay().unwrap());
     }
 
@@ -500,6 +500,6 @@ mod tests {
         let _inside = runtime.enter();
         let marked = Egress { dscp: Some(46), ..egress("a") };
         let socket = socket(&marked, "[2001:db8::1]:80".parse().unwrap(), Buffers::default()).unwrap();
-        assert_eq!(socket2::SockRef::from(&socket).tclass_v6().unwrap(), 46 << 2);
+        assert_eq!(SockRef::from(&socket).tclass_v6().unwrap(), 46 << 2);
     }
 }

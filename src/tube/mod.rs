@@ -3,6 +3,7 @@
 //! wait on (`pacer`, `tubes`, `pass`).
 
 pub mod bucket;
+mod capacity;
 mod driver;
 mod governor;
 mod layout;

@@ -19,23 +19,16 @@ pub struct Home {
     /// The bytes of its own flows.
     pub meters: [Meter; 2],
     gates: [AtomicU8; 2],
-    quanta: [AtomicUsize; 2],
 }
 
 impl Home {
     /// A tube whose flows have to ask.
     pub fn new(id: TubeId, origin: Moment) -> Home {
-        Home {
-            id,
-            meters: [Meter::new(origin), Meter::new(origin)],
-            gates: [const { AtomicU8::new(SHAPED) }; 2],
-            quanta: [const { AtomicUsize::new(0) }; 2],
-        }
+        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2] }
     }
 
-    /// From now on its flows do, or do not, have to ask, and are granted so much at once.
-    pub fn set_gate(&self, direction: Direction, gate: Gate, quantum: usize) {
-        self.quanta[index(direction)].store(quantum, Ordering::Relaxed);
+    /// From now on its flows do, or do not, have to ask.
+    pub fn set_gate(&self, direction: Direction, gate: Gate) {
         let gate = match gate {
             Gate::Shaped => SHAPED,
             Gate::Clear => CLEAR,
@@ -168,15 +161,6 @@ impl Pass {
     /// Whether it has to ask.
     pub fn is_shaped(&self, direction: Direction) -> bool {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).gate(direction) == Gate::Shaped
-    }
-
-    /// So much is worth reading at once: more would only wait for its grants.
-    pub fn piece(&self, direction: Direction) -> usize {
-        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        match home.gate(direction) {
-            Gate::Shaped => home.quanta[index(direction)].load(Ordering::Relaxed).max(1),
-            Gate::Clear | Gate::Free => usize::MAX,
-        }
     }
 
     /// As [`Pass::poll_take`], for who can wait.

@@ -191,11 +191,6 @@ impl Tree {
         }
     }
 
-    /// The largest grant of a tube.
-    pub fn quantum(&self, tube: &TubeId) -> Option<usize> {
-        self.names.get(tube).map(|&node| self.nodes[node].quantum)
-    }
-
     /// Bytes that clear flows sent without asking, at some time since the last call.
     pub fn charge(&mut self, bytes: usize, now: Moment) {
         self.passed += bytes as u64;

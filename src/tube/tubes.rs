@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::capacity::Capacity;
 use super::driver::Driver;
 use super::governor::{Governor, Sight};
 use super::pacer::Pacer;
 use super::pass::{Home, Pass, index};
 use super::queue::Queue;
 use super::share::Sharer;
-use super::spec::{Spec, Tube};
+use super::spec::{self, Limit, Spec, Tube};
 use super::tree::{FlowId, Layout, Stretch, Tree};
 use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
@@ -99,6 +100,8 @@ struct Shared {
 #[derive(Debug)]
 struct Link {
     governors: [Governor; 2],
+    /// What it really carries, where that is to be found out.
+    capacity: Option<Capacity>,
     queue: Queue,
     /// When clear traffic was seen last.
     clear: Option<Moment>,
@@ -107,6 +110,34 @@ struct Link {
 
 /// What one connection may send of the link's rate.
 const PACED: f64 = 0.85;
+
+impl Link {
+    /// Takes over what a specification says of the link, and gives what each way is to carry at first.
+    fn said(&mut self, spec: &spec::Link) -> Limit {
+        let said = [spec.rate.down, spec.rate.up];
+        // A link that nobody describes can be found out where its interface is counted.
+        let found_out = spec.adapt && spec.interface.is_some();
+        if !found_out {
+            self.capacity = None;
+        } else if self.capacity.as_ref().is_none_or(|capacity| !capacity.was_said(said)) {
+            self.capacity = Some(Capacity::new(said));
+        }
+        let [down, up] = self.capacity.as_ref().map_or(said, Capacity::held);
+        self.governors[index(Direction::Down)].set_link(down);
+        self.governors[index(Direction::Up)].set_link(up);
+        Limit { down, up }
+    }
+
+    /// Finds out what the link really carries.
+    fn learn(&mut self, queue: Option<Duration>, counted: bool, now: Moment) {
+        let Some(capacity) = self.capacity.as_mut().filter(|_| counted) else { return };
+        let [down, up] = &mut self.governors;
+        capacity.look(queue, [down.carried(), up.carried()], now);
+        let [held_down, held_up] = capacity.held();
+        down.set_link(held_down);
+        up.set_link(held_up);
+    }
+}
 
 /// Connections that began of late. When a bell rings for everyone, the first to come find nobody waiting.
 #[derive(Debug)]
@@ -154,6 +185,7 @@ impl Tubes {
         let pacers = [Pacer::new(origin), Pacer::new(origin)];
         let governors = Direction::BOTH.map(Governor::new);
         let link = Mutex::new(Link {
+            capacity: None,
             governors,
             queue: Queue::default(),
             clear: None,
@@ -178,14 +210,13 @@ impl Tubes {
                 share_by: entry.tube.share_by,
             };
             let tubes = book.order.iter().filter_map(|id| book.entries.get(id)).map(stretch).collect();
-            let layout = Layout { link: spec.link.rate.of(direction), tubes };
-            self.link().governors[index(direction)].set_link(layout.link);
+            let layout = Layout { link: self.link().said(&spec.link).of(direction), tubes };
             self.pacer(direction).change(|lane, now| {
                 lane.tree.apply(&layout, now);
                 for entry in book.entries.values() {
                     let id = &entry.tube.id;
-                    if let (Some(gate), Some(quantum)) = (lane.tree.gate(id), lane.tree.quantum(id)) {
-                        entry.home.set_gate(direction, gate, quantum);
+                    if let Some(gate) = lane.tree.gate(id) {
+                        entry.home.set_gate(direction, gate);
                     }
                 }
             });
@@ -202,6 +233,7 @@ impl Tubes {
             link.clear = Some(now);
         }
         let clear = link.clear;
+        link.learn(queue, wire.is_some(), now);
         for direction in Direction::BOTH {
             let pacer = self.pacer(direction);
             let passed = pacer.look(Tree::passed);
