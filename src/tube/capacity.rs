@@ -15,6 +15,8 @@ const LONG: Duration = Duration::from_millis(25);
 const PERSISTS: Duration = Duration::from_millis(300);
 /// After so long a way that is held to what it carries has drained the queue of most routers.
 const DRAINS: Duration = Duration::from_millis(500);
+/// A queue that is so much shorter after that time does drain.
+const DRAINED: Duration = Duration::from_millis(5);
 /// A queue up to this is none.
 const NONE: Duration = Duration::from_millis(6);
 /// Without a queue for so long, more is tried.
@@ -52,13 +54,21 @@ struct Way {
     peak: f64,
 }
 
+/// Who is suspected, since when, and the queue that stood then.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Trial {
     None,
-    /// The way down is held to what it was seen to carry, since then; it had so much before.
-    Down(Moment, f64),
-    /// The way up is held to less, since then.
-    Up(Moment),
+    /// The way down is held to what it was seen to carry; it is to have so much again if that changes nothing.
+    Down {
+        at: Moment,
+        queue: Duration,
+        before: Option<f64>,
+    },
+    /// The way up is held to less.
+    Up {
+        at: Moment,
+        queue: Duration,
+    },
 }
 
 /// Both ways.
@@ -132,7 +142,7 @@ impl Capacity {
                     self.long = Some(now);
                     (self.down.peak, self.up.peak) = (self.down.carried, self.up.carried);
                 }
-                self.suspect(now);
+                self.suspect(queue, now);
             }
             Some(queue) => {
                 self.long = None;
@@ -150,24 +160,130 @@ impl Capacity {
     }
 
     /// A queue stands: who is given too much?
-    fn suspect(&mut self, now: Moment) {
-        let since = |at: Moment| now.saturating_duration_since(at);
+    fn suspect(&mut self, queue: Duration, now: Moment) {
+        let due = |at: Moment| now.saturating_duration_since(at) >= DRAINS;
         match self.trial {
-            Trial::None if self.long.is_some_and(|long| since(long) >= PERSISTS) => {
-                self.trial = Trial::Down(now, self.down.held);
+            Trial::None if self.long.is_some_and(|long| now.saturating_duration_since(long) >= PERSISTS) => {
+                self.trial = Trial::Down { at: now, queue, before: Some(self.down.held) };
                 self.down.hold(SEEN * self.down.peak);
             }
-            Trial::Down(at, before) if since(at) >= DRAINS => {
-                self.trial = Trial::Up(now);
-                self.up.hold(LESS * self.up.held.min(self.up.peak));
-                self.down.held = before;
+            // It drains: wait for the end of that.
+            Trial::Down { at, queue: then, .. } if due(at) && queue + DRAINED < then => {
+                self.trial = Trial::Down { at: now, queue, before: None };
             }
-            Trial::Up(at) if since(at) >= DRAINS => {
+            Trial::Down { at, before, .. } if due(at) => {
+                self.down.held = before.unwrap_or(self.down.held);
+                self.trial = Trial::Up { at: now, queue };
+                self.up.hold(LESS * self.up.held.min(self.up.peak));
+            }
+            Trial::Up { at, queue: then } if due(at) && queue + DRAINED < then => {
+                self.trial = Trial::Up { at: now, queue };
+            }
+            Trial::Up { at, .. } if due(at) => {
                 self.trial = Trial::None;
                 self.long = Some(now);
                 (self.down.peak, self.up.peak) = (self.down.carried, self.up.carried);
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock;
+
+    const LOOK: Duration = Duration::from_millis(2);
+
+    /// A link that carries `real` bits a second each way, with staff who take all that is held to be there, and round trips
+    /// that show both queues. The queue of a router is 150 ms.
+    struct Lab {
+        capacity: Capacity,
+        real: [f64; 2],
+        queues: [f64; 2],
+        now: Moment,
+        worst: f64,
+    }
+
+    impl Lab {
+        fn new(said: [Option<u64>; 2], real: [f64; 2]) -> Lab {
+            let said = said.map(|bits| bits.and_then(Rate::from_bits_per_second));
+            Lab { capacity: Capacity::new(said), real, queues: [0.0; 2], now: clock::now(), worst: 0.0 }
+        }
+
+        fn held(&self) -> [f64; 2] {
+            self.capacity.held().map(|rate| rate.unwrap().bits_per_second() as f64)
+        }
+
+        fn run(&mut self, seconds: u64) {
+            self.worst = 0.0;
+            for _ in 0..seconds * 500 {
+                self.now += LOOK;
+                let time = LOOK.as_secs_f64();
+                let held = self.held();
+                let mut carried = [0.0; 2];
+                for way in 0..2 {
+                    let offered = 0.93 * held[way];
+                    let queue = self.queues[way] + (offered / self.real[way] - 1.0) * time;
+                    self.queues[way] = queue.clamp(0.0, 0.15);
+                    // Upwards the interface counts what is sent into the queue, also what is then lost.
+                    let busy = self.queues[way] > 0.0;
+                    carried[way] = if way == 0 && busy { self.real[way] } else { offered };
+                }
+                let queue = Duration::from_secs_f64(self.queues.iter().sum());
+                self.worst = f64::max(self.worst, queue.as_secs_f64());
+                self.capacity.look(Some(queue), carried, self.now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_what_was_said_is_left_alone() {
+        let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], [50e6, 20e6]);
+        lab.run(60);
+        assert_eq!(lab.held(), [50e6, 20e6]);
+    }
+
+    #[test]
+    fn whichever_way_is_slower_than_was_said_is_found_and_the_queue_goes() {
+        for real in [[25e6, 20e6], [50e6, 10e6], [25e6, 10e6], [10e6, 2e6]] {
+            let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], real);
+            lab.run(20);
+            lab.run(30);
+            let held = lab.held();
+            for way in 0..2 {
+                assert!(held[way] > 0.6 * real[way] && held[way] < 1.15 * real[way], "{real:?}: {held:?}");
+            }
+            assert!(lab.worst < 0.1, "{real:?}: {}", lab.worst);
+        }
+    }
+
+    #[test]
+    fn a_link_of_which_nothing_was_said_is_found_out() {
+        let mut lab = Lab::new([None, None], [50e6, 20e6]);
+        lab.run(30);
+        let held = lab.held();
+        assert!((35e6..60e6).contains(&held[0]) && (12e6..24e6).contains(&held[1]), "{held:?}");
+    }
+
+    #[test]
+    fn what_was_taken_is_given_back_when_the_link_is_well_again() {
+        let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], [25e6, 10e6]);
+        lab.run(20);
+        lab.real = [50e6, 20e6];
+        lab.run(120);
+        assert!(lab.held()[0] > 45e6 && lab.held()[1] > 18e6, "{:?}", lab.held());
+    }
+
+    #[test]
+    fn a_slow_server_beyond_an_idle_link_is_not_the_links_doing() {
+        let mut capacity = Capacity::new([Rate::from_bits_per_second(50_000_000); 2]);
+        let mut now = clock::now();
+        for _ in 0..5_000 {
+            now += LOOK;
+            capacity.look(Some(Duration::from_millis(200)), [1e6, 1e6], now);
+        }
+        assert_eq!(capacity.held(), [Rate::from_bits_per_second(50_000_000); 2]);
     }
 }
