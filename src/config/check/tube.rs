@@ -94,7 +94,7 @@ pub(in crate::config) fn link(root: &mut Table<'_>) -> Link {
         rate: rates(&mut table).limit(),
         interface: interface(&mut table),
         probe: table.take::<IpAddr>("probe").map(|probe| probe.value),
-        adapt: table.take::<bool>("adapt").is_some_and(|adapt| adapt.value),
+        adapt: table.take::<bool>("adapt").is_none_or(|adapt| adapt.value),
     };
     table.finish();
     link
