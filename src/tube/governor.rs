@@ -73,6 +73,10 @@ pub struct Governor {
     carried: f64,
     /// For how long, up to now, the wire had no pause.
     busy: Duration,
+    /// The queue that stood at the last look.
+    stood: Duration,
+    /// What is given out since.
+    given: Option<Rate>,
 }
 
 impl Governor {
@@ -89,17 +93,32 @@ impl Governor {
             behind: 0.0,
             carried: 0.0,
             busy: Duration::ZERO,
+            stood: Duration::ZERO,
+            given: None,
         }
     }
 
     /// The link has this rate from now on.
     pub fn set_link(&mut self, link: Option<Rate>) {
+        if self.link != link {
+            self.given = link;
+        }
         self.link = link;
     }
 
     /// What the link carries.
     pub fn link(&self) -> Option<Rate> {
         self.link
+    }
+
+    /// The queue that stood when it was looked at last.
+    pub fn stood(&self) -> Duration {
+        self.stood
+    }
+
+    /// What is given out now; `None` without a limit.
+    pub fn given(&self) -> Option<Rate> {
+        self.given
     }
 
     /// Whether the wire is counted.
@@ -123,11 +142,13 @@ impl Governor {
             self.count(&last, &sight, link);
         }
         self.last = Some(sight);
-        let excess = self.standing(&sight).saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        self.stood = self.standing(&sight);
+        let excess = self.stood.saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
         let about = sight.clear.is_some_and(|clear| sight.now.saturating_duration_since(clear) < ABOUT);
         let spent = if about { self.spent } else { SPENT_ALONE };
         let given = (spent * (1.0 - excess).max(0.0) - self.missed.max(0.0) / link).max(TRICKLE);
-        Setting { rate: Some(rate.times(given)), behind: self.behind() }
+        self.given = Some(rate.times(given));
+        Setting { rate: self.given, behind: self.behind() }
     }
 
     /// The queue that stands: what round trips tell, but not more than a wire without a pause can have gathered, and not

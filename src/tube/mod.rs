@@ -16,10 +16,12 @@ pub mod share;
 pub mod spec;
 pub mod tree;
 pub mod tubes;
+mod waits;
+mod wire;
 
 pub use driver::Driver;
 pub use pacer::Grant;
 pub use pass::{Opening, Pass};
 pub use share::Sharer;
 pub use spec::{Limit, Link, Peak, ShareBy, Spec, Tube};
-pub use tubes::{Full, Reading, Tubes, Way};
+pub use tubes::{Full, LinkReading, Reading, Tubes, Way};

@@ -17,6 +17,7 @@ use super::queue::Queue;
 use super::share::Sharer;
 use super::spec::{Spec, Tube};
 use super::tree::{FlowId, Layout, Stretch, Tree};
+use super::wire::Wire;
 use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
 /// Why a flow is not let into a tube.
@@ -54,6 +55,10 @@ pub struct Reading {
     pub flows: u32,
     /// Those of its own flows' directions that wait for a grant.
     pub waiting: u32,
+    /// Connections of its own flows that wait to be made.
+    pub opening: u32,
+    /// How long such connections waited: the median of the last ten seconds, `None` when none was let through.
+    pub opened_after: Option<Duration>,
     /// Towards clients.
     pub down: Way,
     /// From clients.
@@ -67,6 +72,20 @@ pub struct Way {
     pub limit: Option<u64>,
     /// What it used over the last second.
     pub used: u64,
+    /// How long what its own flows were granted had waited: the median of the last ten seconds. `None` when nothing had
+    /// to ask.
+    pub wait: Option<Duration>,
+}
+
+/// The link one way at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkReading {
+    /// The queue that is taken to stand in front of it. `None` for a link without a rate: nothing follows from it there.
+    pub queue: Option<Duration>,
+    /// What is given out now, in bits per second; `None` is no limit.
+    pub limit: Option<u64>,
+    /// What its interface carried over the last second, headers and all; `None` where none is counted.
+    pub used: Option<u64>,
 }
 
 impl Reading {
@@ -100,6 +119,7 @@ struct Shared {
 struct Link {
     governors: [Governor; 2],
     queue: Queue,
+    wire: Wire,
     /// When clear traffic was seen last.
     clear: Option<Moment>,
     newcomers: Newcomers,
@@ -156,6 +176,7 @@ impl Tubes {
         let link = Mutex::new(Link {
             governors,
             queue: Queue::default(),
+            wire: Wire::new(origin),
             clear: None,
             newcomers: Newcomers { count: 0.0, at: origin },
         });
@@ -197,6 +218,7 @@ impl Tubes {
     pub(super) fn look(&self, wire: Option<[u64; 2]>) {
         let now = clock::now();
         let mut link = self.link();
+        link.wire.seen(wire, now);
         let queue = link.queue.standing(now);
         if Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true) {
             link.clear = Some(now);
@@ -276,11 +298,22 @@ impl Tubes {
         let mut readings: Vec<Reading> = Vec::new();
         for id in &book.order {
             let Some(entry) = book.entries.get(id).filter(|entry| !entry.gone || entry.flows > 0) else { continue };
-            let mut reading =
-                Reading { tube: id.clone(), flows: entry.flows, waiting: 0, down: Way::default(), up: Way::default() };
+            let mut reading = Reading {
+                tube: id.clone(),
+                flows: entry.flows,
+                waiting: 0,
+                opening: entry.home.opening(),
+                opened_after: entry.home.opened_after.median(now),
+                down: Way::default(),
+                up: Way::default(),
+            };
             for direction in Direction::BOTH {
                 let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
-                let way = Way { limit: limit.map(Rate::bits_per_second), used: book.used(id, direction, now) };
+                let way = Way {
+                    limit: limit.map(Rate::bits_per_second),
+                    used: book.used(id, direction, now),
+                    wait: entry.home.waits[index(direction)].median(now),
+                };
                 reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
                 match direction {
                     Direction::Down => reading.down = way,
@@ -290,6 +323,19 @@ impl Tubes {
             readings.push(reading);
         }
         readings
+    }
+
+    /// The link at a moment, down and up.
+    pub fn link_readings(&self, now: Moment) -> [LinkReading; 2] {
+        let link = self.link();
+        Direction::BOTH.map(|direction| {
+            let governor = &link.governors[index(direction)];
+            LinkReading {
+                queue: governor.link().map(|_| governor.stood()),
+                limit: governor.given().map(Rate::bits_per_second),
+                used: link.wire.last_second(direction, now),
+            }
+        })
     }
 
     pub(super) fn pacer(&self, direction: Direction) -> &Pacer {
