@@ -1,6 +1,7 @@
 //! Everything that Prometheus scrapes. Other stages return values; only this file knows the client library. No label
 //! ever holds a host, an address or a person: each comes from the configuration or from a closed set of words.
 
+mod level;
 mod tube;
 mod vectors;
 
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use level::Levels;
+pub use level::LinkLevel;
 pub(super) use tube::TubeMeter;
 use tube::TubeVectors;
 use vectors::{Vectors, add};
@@ -111,6 +114,15 @@ pub struct ListFacts {
     pub modified: Option<Timestamp>,
 }
 
+/// Flows that were refused for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// The tube carried as many as it may.
+    pub tube_full: u64,
+    /// The process did.
+    pub process_full: u64,
+}
+
 /// All metrics of one process. Cheap to clone; each has a registry of its own, so that tests run side by side.
 #[derive(Clone)]
 pub struct Meter(Arc<Inner>);
@@ -122,8 +134,7 @@ struct Inner {
     ends: IntCounterVec,
     rule_hits: IntCounterVec,
     by_tube: TubeVectors,
-    limit: GaugeVec,
-    used: GaugeVec,
+    levels: Levels,
     reloads: IntCounterVec,
     lists: ListGauges,
     journal_dropped: IntCounter,
@@ -198,16 +209,7 @@ impl Meter {
                 "Flows that the rule decided; default where no rule did.",
                 &["rule"],
             )?,
-            limit: vectors.level(
-                "clearway_tube_limit_bits_per_second",
-                "What the tube may use right now; +Inf without a limit.",
-                &["tube", "direction"],
-            )?,
-            used: vectors.level(
-                "clearway_tube_used_bits_per_second",
-                "What the tube used over the last second.",
-                &["tube", "direction"],
-            )?,
+            levels: Levels::new(&vectors)?,
             reloads: vectors.counter(
                 "clearway_reloads_total",
                 "Reloads asked for, by what became of them.",
@@ -268,8 +270,7 @@ impl Meter {
         for tube in &view.tubes {
             self.tube(tube);
         }
-        self.0.limit.reset();
-        self.0.used.reset();
+        self.0.levels.forget_tubes();
         view.lists = known.lists;
     }
 
@@ -284,9 +285,47 @@ impl Meter {
         if !self.view().tubes.contains(tube) {
             return;
         }
-        let labels = [tube.as_str(), direction.as_str()];
-        level(&self.0.limit, &labels, limit.map_or(f64::INFINITY, float));
-        level(&self.0.used, &labels, float(used));
+        self.0.levels.tube(tube, direction, limit, used);
+    }
+
+    /// How many connections of a tube's flows wait to be made; to be called as [`Meter::tube_reading`].
+    pub fn admission_reading(&self, tube: &TubeId, waiting: u64) {
+        if self.view().tubes.contains(tube) {
+            self.0.levels.admission(tube, waiting);
+        }
+    }
+
+    /// How the link does one way; to be called for both just before [`Meter::encode`].
+    pub fn link_reading(&self, direction: Direction, link: LinkLevel) {
+        self.0.levels.link(direction, link);
+    }
+
+    /// Flows that were refused because their tube, or the process, was full, since the process began.
+    pub fn refused(&self, tube: &TubeId) -> Refusals {
+        self.refused_of(tube.as_str())
+    }
+
+    /// The same of all tubes that ever were, and of flows that were turned away before they had one.
+    pub fn refused_in_all(&self) -> Refusals {
+        let tubes: Vec<TubeId> = self.0.tubes.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        tubes.iter().map(TubeId::as_str).chain([NONE]).map(|tube| self.refused_of(tube)).fold(
+            Refusals::default(),
+            |sum, more| Refusals {
+                tube_full: sum.tube_full + more.tube_full,
+                process_full: sum.process_full + more.process_full,
+            },
+        )
+    }
+
+    fn refused_of(&self, tube: &str) -> Refusals {
+        let ended = |side: Side, reason: Reason| {
+            let labels = [tube, side.as_str(), reason.as_str()];
+            self.0.ends.get_metric_with_label_values(&labels).map_or(0, |counter| counter.get())
+        };
+        Refusals {
+            tube_full: ended(Side::Policy, Reason::TubeFull),
+            process_full: ended(Side::Proxy, Reason::ProcessFull),
+        }
     }
 
     /// Everything, in the text format that Prometheus reads. The moment is for the age of lists.
@@ -455,6 +494,7 @@ mod tests {
             r#"clearway_first_byte_seconds_count{tube="clinical"} 0"#,
             r#"clearway_flow_seconds_bucket{tube="social",le="+Inf"} 0"#,
             r#"clearway_tube_wait_seconds_bucket{direction="up",tube="social",le="0.001"} 0"#,
+            r#"clearway_tube_admission_seconds_count{tube="social"} 0"#,
             r#"clearway_reloads_total{result="applied"} 0"#,
             r#"clearway_reloads_total{result="refused"} 0"#,
             r#"clearway_list_entries{category="malware",list="lists/malware.txt"} 7"#,
@@ -496,6 +536,70 @@ mod tests {
         assert!(text.contains("clearway_tube_limit_bits_per_second{direction=\"up\",tube=\"clinical\"} +Inf\n"));
         assert!(text.contains("clearway_tube_limit_bits_per_second{direction=\"up\",tube=\"social\"} 4000000\n"));
         assert!(text.contains("clearway_tube_used_bits_per_second{direction=\"up\",tube=\"clinical\"} 1000\n"));
+    }
+
+    #[test]
+    fn what_waits_for_admission_is_told_of_tubes_that_there_are() {
+        let meter = Meter::new().unwrap();
+        meter.know(known());
+        let social = TubeId::from("social");
+        meter.admission_reading(&social, 7);
+        meter.admission_reading(&TubeId::from("of-another-time"), 8);
+        meter.tube(&social).admitted(Duration::from_millis(30));
+        let text = meter.encode(now());
+        assert!(text.contains("clearway_tube_admission_waiting{tube=\"social\"} 7\n"), "{text}");
+        assert!(!text.contains("of-another-time"), "{text}");
+        assert!(text.contains("clearway_tube_admission_seconds_bucket{tube=\"social\",le=\"0.025\"} 0\n"), "{text}");
+        assert!(text.contains("clearway_tube_admission_seconds_bucket{tube=\"social\",le=\"0.05\"} 1\n"), "{text}");
+        meter.know(Known::default());
+        assert!(!meter.encode(now()).contains("clearway_tube_admission_waiting{"));
+    }
+
+    #[test]
+    fn of_the_link_only_what_is_known_is_told() {
+        let meter = Meter::new().unwrap();
+        let told = |link| {
+            Direction::BOTH.into_iter().for_each(|direction| meter.link_reading(direction, link));
+            meter.encode(now())
+        };
+        let queue = Some(Duration::from_millis(12));
+        let text = told(LinkLevel { queue, limit: Some(93_000_000), used: Some(95_500_000) });
+        for line in [
+            "clearway_link_queue_seconds{direction=\"down\"} 0.012\n",
+            "clearway_link_limit_bits_per_second{direction=\"up\"} 93000000\n",
+            "clearway_link_used_bits_per_second{direction=\"up\"} 95500000\n",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        for _ in 0..2 {
+            let text = told(LinkLevel::default());
+            assert!(text.contains("clearway_link_limit_bits_per_second{direction=\"down\"} +Inf\n"), "{text}");
+            assert!(!text.contains("clearway_link_queue_seconds{"), "{text}");
+            assert!(!text.contains("clearway_link_used_bits_per_second{"), "{text}");
+        }
+    }
+
+    #[test]
+    fn refusals_for_want_of_room_are_told_by_tube_and_in_all() {
+        let meter = Meter::new().unwrap();
+        meter.know(known());
+        let (social, clinical) = (TubeId::from("social"), TubeId::from("clinical"));
+        let tube_full = Fault::new(Side::Policy, Reason::TubeFull);
+        let process_full = Fault::new(Side::Proxy, Reason::ProcessFull);
+        for (tube, fault) in [
+            (meter.tube(&social), tube_full),
+            (meter.tube(&social), tube_full),
+            (meter.tube(&social), process_full),
+            (meter.tube(&social), Fault::new(Side::Policy, Reason::Blocked)),
+            (meter.none(), process_full),
+        ] {
+            meter.flow_ended(&tube, fault, Duration::ZERO);
+        }
+        assert_eq!(meter.refused(&social), Refusals { tube_full: 2, process_full: 1 });
+        assert_eq!(meter.refused(&clinical), Refusals::default());
+        // A tube that is gone refused what it refused.
+        meter.know(Known::default());
+        assert_eq!(meter.refused_in_all(), Refusals { tube_full: 2, process_full: 2 });
     }
 
     #[test]

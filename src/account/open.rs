@@ -84,6 +84,14 @@ struct Way {
     waited_ns: AtomicU64,
 }
 
+impl Way {
+    fn waited(&self, time: Duration) {
+        if !time.is_zero() {
+            self.waited_ns.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        }
+    }
+}
+
 #[derive(Default)]
 struct Words {
     user: Option<Arc<str>>,
@@ -190,6 +198,13 @@ impl Open {
         self.words().sni = Some(name);
     }
 
+    /// A connection to the origin or parent may be made now: its tube had room for what it brings, after so long. That
+    /// belongs to what the flow waited for its share.
+    pub fn admitted(&self, waited: Duration) {
+        self.down.waited(waited);
+        self.tube().admitted(waited);
+    }
+
     /// The connection to the origin or parent was made, and how long that took.
     pub fn connected(&self, took: Duration) {
         self.tube().connected(took);
@@ -216,9 +231,7 @@ impl Open {
             Direction::Up => &self.up,
         };
         way.bytes.fetch_add(bytes, Relaxed);
-        if !waited.is_zero() {
-            way.waited_ns.fetch_add(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        }
+        way.waited(waited);
         self.tube.read().unwrap_or_else(PoisonError::into_inner).moved(direction, bytes, waited);
     }
 
@@ -381,6 +394,7 @@ mod tests {
         open.connected(Duration::from_millis(12));
         open.first_byte();
         open.first_byte();
+        open.admitted(Duration::from_millis(7));
         open.moved(Direction::Up, 100, Duration::ZERO);
         open.moved(Direction::Down, 1_000, Duration::from_millis(30));
         open.judged(judgement("internet", None));
@@ -401,6 +415,7 @@ mod tests {
             r#"clearway_bytes_total{direction="down",tube="social"} 1000"#,
             r#"clearway_bytes_total{direction="down",tube="internet"} 500"#,
             r#"clearway_bytes_total{direction="up",tube="social"} 100"#,
+            r#"clearway_tube_admission_seconds_bucket{tube="social",le="0.01"} 1"#,
             r#"clearway_connect_seconds_count{tube="social"} 1"#,
             r#"clearway_first_byte_seconds_count{tube="social"} 1"#,
             r#"clearway_flow_seconds_count{tube="internet"} 1"#,
@@ -424,7 +439,7 @@ mod tests {
             ("reason", json!("finished")),
             ("bytes_up", json!(100)),
             ("bytes_down", json!(1500)),
-            ("wait_ms", json!(50)),
+            ("wait_ms", json!(57)),
             ("connect_ms", json!(12)),
             ("sni", json!("scontent.fbcdn.net")),
         ] {

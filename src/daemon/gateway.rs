@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crate::account::{Known, ListFacts};
+use crate::account::{Known, LinkLevel, ListFacts, Refusals};
 use crate::base::{CategoryId, Direction, Rate, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
 use crate::listen::Mode;
 use crate::policy::Action;
-use crate::portal::{BoxFuture, Gateway, LastReload, LinkView, ListenerView, ReloadOutcome, Status, TubeView, WayView};
+use crate::portal::{
+    AdmissionView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView,
+    ReloadOutcome, Status, TubeView, WayView,
+};
+use crate::tube::Reading;
 
 use super::reload::{Refused, Reloaded};
 use super::run::Daemon;
@@ -26,6 +31,7 @@ impl Gateway for Seen {
             state.config.listeners.iter().find(|spec| spec.id.as_str() == listener).map(|spec| spec.mode)
         };
         let rate = state.config.tubes.link.rate;
+        let readings = daemon.carrier.tubes.readings(clock::now());
         Status {
             name: state.config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -45,7 +51,9 @@ impl Gateway for Seen {
                 })
                 .collect(),
             link: LinkView { down: rate.down.map(Rate::bits_per_second), up: rate.up.map(Rate::bits_per_second) },
-            flows: self.open_flows(),
+            flows: open_flows(&readings),
+            admission_waiting: readings.iter().map(|reading| u64::from(reading.opening)).sum(),
+            refused: refused(daemon.carrier.account.meter().refused_in_all()),
             last_reload: state.last_reload.clone(),
         }
     }
@@ -53,11 +61,12 @@ impl Gateway for Seen {
     fn tubes(&self) -> Vec<TubeView> {
         let plan = self.0.carrier.current().plan;
         let readings = self.0.carrier.tubes.readings(clock::now());
-        let view = |reading: crate::tube::Reading| {
+        let meter = self.0.carrier.account.meter();
+        let view = |reading: Reading| {
             let spec = plan.tubes.tube(&reading.tube)?;
             let way = |direction| {
                 let way = reading.way(direction);
-                WayView { limit: way.limit, used: way.used }
+                WayView { limit: way.limit, used: way.used, wait_ms: way.wait.map(millis) }
             };
             Some(TubeView {
                 tube: reading.tube.to_string(),
@@ -67,19 +76,38 @@ impl Gateway for Seen {
                 up: way(Direction::Up),
                 flows: u64::from(reading.flows),
                 waiting: u64::from(reading.waiting),
+                admission: AdmissionView {
+                    waiting: u64::from(reading.opening),
+                    wait_ms: reading.opened_after.map(millis),
+                },
+                refused: refused(meter.refused(&reading.tube)),
             })
         };
         readings.into_iter().filter_map(view).collect()
     }
 
+    fn link(&self) -> LinkNow {
+        let [down, up] = self.0.carrier.tubes.link_readings(clock::now()).map(|way| LinkWayView {
+            limit: way.limit,
+            used: way.used,
+            queue_ms: way.queue.map(millis),
+        });
+        LinkNow { down, up }
+    }
+
     fn metrics(&self) -> String {
         let carrier = &self.0.carrier;
         let meter = carrier.account.meter();
-        for reading in carrier.tubes.readings(clock::now()) {
+        let now = clock::now();
+        for reading in carrier.tubes.readings(now) {
+            meter.admission_reading(&reading.tube, u64::from(reading.opening));
             for direction in Direction::BOTH {
                 let way = reading.way(direction);
                 meter.tube_reading(&reading.tube, direction, way.limit, way.used);
             }
+        }
+        for (direction, way) in Direction::BOTH.into_iter().zip(carrier.tubes.link_readings(now)) {
+            meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
         meter.encode(clock::wall())
     }
@@ -110,11 +138,17 @@ impl Gateway for Seen {
     }
 }
 
-impl Seen {
-    fn open_flows(&self) -> BTreeMap<String, u64> {
-        let readings = self.0.carrier.tubes.readings(clock::now());
-        readings.into_iter().map(|reading| (reading.tube.to_string(), u64::from(reading.flows))).collect()
-    }
+fn open_flows(readings: &[Reading]) -> BTreeMap<String, u64> {
+    readings.iter().map(|reading| (reading.tube.to_string(), u64::from(reading.flows))).collect()
+}
+
+fn refused(refused: Refusals) -> RefusedView {
+    RefusedView { tube_full: refused.tube_full, process_full: refused.process_full }
+}
+
+/// To a hundredth: what is told is no closer than that.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 100.0
 }
 
 fn outcome(reloaded: &Reloaded, generation: u64) -> ReloadOutcome {

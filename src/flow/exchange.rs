@@ -60,7 +60,7 @@ pub async fn run(
     uncoded(request.headers(), Fault::new(Side::Client, Reason::BadRequest))?;
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let ways = &current.ways;
-    let admission = Arc::new(Leave(Arc::clone(&pass)));
+    let admission = Arc::new(Leave { live: Arc::clone(live), pass: Arc::clone(&pass) });
     let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
     live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
     if let Some(made) = sender.made() {
@@ -101,15 +101,22 @@ pub async fn run(
 }
 
 /// A flow's leave to make a connection.
-struct Leave(Arc<Pass>);
+struct Leave {
+    live: Arc<Live>,
+    pass: Arc<Pass>,
+}
 
 impl Admission for Leave {
     fn bounds(&self) -> bool {
-        self.0.is_shaped(Direction::Down)
+        self.pass.is_shaped(Direction::Down)
     }
 
     fn admit<'a>(&'a self) -> Pin<Box<dyn Future<Output = Buffers> + Send + 'a>> {
-        Box::pin(async { tunnel::buffers(&self.0.open().await) })
+        Box::pin(async {
+            let opening = self.pass.open().await;
+            self.live.open.admitted(opening.waited);
+            tunnel::buffers(&opening)
+        })
     }
 }
 

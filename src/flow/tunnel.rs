@@ -48,7 +48,9 @@ pub async fn open(
 }
 
 async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) -> Result<(Dialled, Window), End> {
-    let buffers = buffers(&pass.open().await);
+    let opening = pass.open().await;
+    live.open.admitted(opening.waited);
+    let buffers = buffers(&opening);
     let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target, buffers).await?;
     carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);

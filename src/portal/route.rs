@@ -105,7 +105,7 @@ fn look(gateway: &Arc<dyn Gateway>, path: &str) -> Answer {
             }
         },
         "/api/v1/status" => json(StatusCode::OK, &gateway.status()),
-        "/api/v1/tubes" => json(StatusCode::OK, &Tubes { tubes: gateway.tubes() }),
+        "/api/v1/tubes" => json(StatusCode::OK, &Tubes { link: gateway.link(), tubes: gateway.tubes() }),
         _ => {
             let mut page = respond(StatusCode::OK, "text/html; charset=utf-8", LIVE);
             page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());

@@ -16,6 +16,8 @@ pub trait Gateway: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// `/api/v1/tubes`; outer tubes before those within them.
     fn tubes(&self) -> Vec<TubeView>;
+    /// The link as it is now, which `/api/v1/tubes` shows beside them.
+    fn link(&self) -> LinkNow;
     /// `/metrics`
     fn metrics(&self) -> String;
     /// `/readyz`
@@ -54,6 +56,10 @@ pub struct Status {
     pub link: LinkView,
     /// Open flows by tube.
     pub flows: BTreeMap<String, u64>,
+    /// Connections that wait to be made, of all tubes.
+    pub admission_waiting: u64,
+    /// Flows refused for want of room since the process began, also those that had no tube yet.
+    pub refused: RefusedView,
     /// `None` before the first.
     pub last_reload: Option<LastReload>,
 }
@@ -101,9 +107,20 @@ pub struct ReloadOutcome {
     pub problems: Vec<String>,
 }
 
+/// Flows that were refused for want of room since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RefusedView {
+    /// Their tube, or one around it, was full.
+    pub tube_full: u64,
+    /// The gateway was.
+    pub process_full: u64,
+}
+
 /// `/api/v1/tubes`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tubes {
+    /// What they all share.
+    pub link: LinkNow,
     /// In the order of the file.
     pub tubes: Vec<TubeView>,
 }
@@ -125,6 +142,39 @@ pub struct TubeView {
     pub flows: u64,
     /// Of these, how many wait for their share.
     pub waiting: u64,
+    /// Its connections that wait to be made.
+    pub admission: AdmissionView,
+    /// What it refused.
+    pub refused: RefusedView,
+}
+
+/// New connections wait to be made until their tube has room for what they bring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AdmissionView {
+    /// How many wait.
+    pub waiting: u64,
+    /// The median wait of those let through in the last ten seconds; null: none was.
+    pub wait_ms: Option<f64>,
+}
+
+/// The link as it is now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkNow {
+    /// Towards clients.
+    pub down: LinkWayView,
+    /// From clients.
+    pub up: LinkWayView,
+}
+
+/// One direction of the link; bits per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkWayView {
+    /// What is given out right now; null is no limit.
+    pub limit: Option<u64>,
+    /// What its interface carried over the last second; null where `[link] interface` is not set.
+    pub used: Option<u64>,
+    /// The queue that is taken to stand in front of it; null for a link without a rate.
+    pub queue_ms: Option<f64>,
 }
 
 /// One direction of a tube; bits per second.
@@ -134,6 +184,8 @@ pub struct WayView {
     pub limit: Option<u64>,
     /// What it used over the last second, tubes within it counted.
     pub used: u64,
+    /// How long what its own flows sent had waited: the median of the last ten seconds; null: nothing had to ask.
+    pub wait_ms: Option<f64>,
 }
 
 /// Moments as RFC 3339 in UTC.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::pass::index;
 use crate::base::{Direction, Moment, Rate};
 
 /// Of the link, what is given out while clear traffic is about. The rest is what bursts drain into: a queue's length
@@ -57,12 +58,14 @@ pub struct Setting {
     pub rate: Option<Rate>,
     /// How far the wire is behind what it was given: for so long nobody who can wait is given more.
     pub behind: Duration,
+    /// Whether clear traffic is counted when the wire carries it, and so need not be charged when it is written.
+    pub counts_clear: bool,
 }
 
 /// One way.
 #[derive(Clone, Debug)]
 pub struct Governor {
-    spent: f64,
+    direction: Direction,
     link: Option<Rate>,
     last: Option<Sight>,
     /// Bits a second on the wire beyond the payload.
@@ -73,33 +76,49 @@ pub struct Governor {
     carried: f64,
     /// For how long, up to now, the wire had no pause.
     busy: Duration,
+    /// The queue that stood at the last look.
+    stood: Duration,
+    /// What is given out since.
+    given: Option<Rate>,
 }
 
 impl Governor {
     /// Of a link without a rate yet.
     pub fn new(direction: Direction) -> Governor {
         Governor {
-            spent: match direction {
-                Direction::Down => SPENT[0],
-                Direction::Up => SPENT[1],
-            },
+            direction,
             link: None,
             last: None,
             missed: 0.0,
             behind: 0.0,
             carried: 0.0,
             busy: Duration::ZERO,
+            stood: Duration::ZERO,
+            given: None,
         }
     }
 
     /// The link has this rate from now on.
     pub fn set_link(&mut self, link: Option<Rate>) {
+        if self.link != link {
+            self.given = link;
+        }
         self.link = link;
     }
 
     /// What the link carries.
     pub fn link(&self) -> Option<Rate> {
         self.link
+    }
+
+    /// The queue that stood when it was looked at last.
+    pub fn stood(&self) -> Duration {
+        self.stood
+    }
+
+    /// What is given out now; `None` without a limit.
+    pub fn given(&self) -> Option<Rate> {
+        self.given
     }
 
     /// Whether the wire is counted.
@@ -121,18 +140,25 @@ impl Governor {
     pub fn look(&mut self, sight: Sight) -> Setting {
         let Some(rate) = self.link else {
             self.last = Some(sight);
-            return Setting { rate: None, behind: Duration::ZERO };
+            return Setting { rate: None, behind: Duration::ZERO, counts_clear: false };
         };
         let link = bits(rate);
         if let Some(last) = self.last {
             self.count(&last, &sight, link);
         }
         self.last = Some(sight);
-        let excess = self.standing(&sight).saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        self.stood = self.standing(&sight);
+        let excess = self.stood.saturating_sub(FREE_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
         let about = sight.clear.is_some_and(|clear| sight.now.saturating_duration_since(clear) < ABOUT);
-        let spent = if about { self.spent } else { SPENT_ALONE };
+        let spent = if about { SPENT[index(self.direction)] } else { SPENT_ALONE };
         let given = (spent * (1.0 - excess).max(0.0) - self.missed.max(0.0) / link).max(TRICKLE);
-        Setting { rate: Some(rate.times(given)), behind: self.behind() }
+        self.given = Some(rate.times(given));
+        Setting {
+            rate: self.given,
+            behind: self.behind(),
+            // Downwards the wire has carried it already when it is read.
+            counts_clear: self.counts() && self.direction == Direction::Up,
+        }
     }
 
     /// The queue that stands: what round trips tell, but not more than a wire without a pause can have gathered, and not

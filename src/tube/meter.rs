@@ -10,8 +10,7 @@ const SLOT: Duration = Duration::from_millis(50);
 const SLOTS_A_SECOND: u64 = 20;
 const SLOTS: usize = 32;
 
-/// Bytes by slots of time. Each slot holds its number in the upper half (7 years of them) and its bytes in the lower
-/// (687 Gbit/s), so that one exchange both begins a new slot and counts.
+/// Bytes by slots of time: 7 years of them, 687 Gbit/s.
 #[derive(Debug)]
 pub struct Meter {
     origin: Moment,
@@ -27,20 +26,14 @@ impl Meter {
     /// Counts.
     pub fn add(&self, bytes: usize, now: Moment) {
         let number = self.number(now);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let counted = |held: u64| {
-            let sum = if held >> 32 == number { held & 0xffff_ffff } else { 0 };
-            Some(number << 32 | sum.saturating_add(bytes).min(0xffff_ffff))
-        };
-        let _ = self.slot(number).fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+        count_in(self.slot(number), number, u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
     /// Bits over the last second, up to the last whole slot.
     pub fn last_second(&self, now: Moment) -> u64 {
         let number = self.number(now);
         let whole = number.saturating_sub(SLOTS_A_SECOND)..number;
-        let held = whole.map(|number| (number, self.slot(number).load(Ordering::Relaxed)));
-        held.filter(|(number, held)| held >> 32 == *number).map(|(_, held)| (held & 0xffff_ffff) * 8).sum()
+        whole.map(|number| counted_in(self.slot(number), number) * 8).sum()
     }
 
     /// From 1, so that an untouched slot belongs to none.
@@ -52,6 +45,22 @@ impl Meter {
     fn slot(&self, number: u64) -> &AtomicU64 {
         &self.slots[usize::try_from(number).unwrap_or(0) % SLOTS]
     }
+}
+
+/// Counts in a slot of time. It holds its number in the upper half and the count in the lower, so that one exchange both
+/// begins a new slot and counts.
+pub fn count_in(slot: &AtomicU64, number: u64, more: u64) {
+    let counted = |held: u64| {
+        let sum = if held >> 32 == number { held & 0xffff_ffff } else { 0 };
+        Some(number << 32 | sum.saturating_add(more).min(0xffff_ffff))
+    };
+    let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+}
+
+/// What was counted in a slot of time; none, where it holds another's count by now.
+pub fn counted_in(slot: &AtomicU64, number: u64) -> u64 {
+    let held = slot.load(Ordering::Relaxed);
+    if held >> 32 == number { held & 0xffff_ffff } else { 0 }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A flow's leave to use a tube: both its directions ask it before they send.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use super::meter::Meter;
 use super::pacer::Grant;
 use super::tree::{FlowId, Gate};
 use super::tubes::{Full, Tubes};
+use super::waits::Waits;
 use crate::base::{Direction, Moment, Rate, TubeId, clock};
 
 /// What all flows of a tube see of it without a lock. It outlives the tube for as long as one of them holds it.
@@ -18,13 +19,26 @@ pub struct Home {
     pub id: TubeId,
     /// The bytes of its own flows.
     pub meters: [Meter; 2],
+    /// What its own flows waited for their grants.
+    pub waits: [Waits; 2],
+    /// What new connections waited before they could be made.
+    pub opened_after: Waits,
+    /// New connections that wait to be made.
+    opening: AtomicU32,
     gates: [AtomicU8; 2],
 }
 
 impl Home {
     /// A tube whose flows have to ask.
     pub fn new(id: TubeId, origin: Moment) -> Home {
-        Home { id, meters: [Meter::new(origin), Meter::new(origin)], gates: [const { AtomicU8::new(SHAPED) }; 2] }
+        Home {
+            id,
+            meters: [Meter::new(origin), Meter::new(origin)],
+            waits: [Waits::new(origin), Waits::new(origin)],
+            opened_after: Waits::new(origin),
+            opening: AtomicU32::new(0),
+            gates: [const { AtomicU8::new(SHAPED) }; 2],
+        }
     }
 
     /// From now on its flows do, or do not, have to ask.
@@ -35,6 +49,11 @@ impl Home {
             Gate::Free => FREE,
         };
         self.gates[index(direction)].store(gate, Ordering::Relaxed);
+    }
+
+    /// New connections that wait to be made.
+    pub fn opening(&self) -> u32 {
+        self.opening.load(Ordering::Relaxed)
     }
 
     fn gate(&self, direction: Direction) -> Gate {
@@ -67,6 +86,8 @@ pub struct Pass {
     home: Mutex<Arc<Home>>,
     /// Taken from the tube for what a new connection brings before anybody has read of it, and not yet used.
     credit: AtomicUsize,
+    /// Its connections that wait to be made. Changed with the home held, so that they move with the flow.
+    opening: AtomicU32,
 }
 
 /// What a new connection brings before anybody has read of it: an answer to a TLS hello has three segments. With twice as
@@ -82,11 +103,33 @@ pub struct Opening {
     pub up: Option<Rate>,
     /// No burst need leave faster.
     pub pace: Option<Rate>,
+    /// So long it had to wait.
+    pub waited: Duration,
+}
+
+/// A connection that waits to be made. Its tube counts it for as long as it does, however the wait ends.
+struct Waiting<'a>(&'a Pass);
+
+impl<'a> Waiting<'a> {
+    fn new(pass: &'a Pass) -> Waiting<'a> {
+        let home = pass.home.lock().unwrap_or_else(PoisonError::into_inner);
+        pass.opening.fetch_add(1, Ordering::Relaxed);
+        home.opening.fetch_add(1, Ordering::Relaxed);
+        Waiting(pass)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let home = self.0.home.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+        home.opening.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pass {
     pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
-        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0) }
+        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0), opening: AtomicU32::new(0) }
     }
 
     /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
@@ -117,8 +160,9 @@ impl Pass {
         }
         let answer = pacer.poll(cx, self.flows[index(direction)], want);
         if let Poll::Ready(grant) = answer {
-            let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-            home.meters[index(direction)].add(grant.bytes, clock::now());
+            let (home, now) = (self.home.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+            home.meters[index(direction)].add(grant.bytes, now);
+            home.waits[index(direction)].add(grant.waited, now);
         }
         answer
     }
@@ -137,20 +181,24 @@ impl Pass {
 
     /// Waits until the tube has room for what a new connection brings unasked, and says what it could have then.
     pub async fn open(&self) -> Opening {
+        let mut waited = Duration::ZERO;
         if self.is_shaped(Direction::Down) {
+            let _waiting = Waiting::new(self);
             let mut missing = FIRST_FLIGHT;
             while missing > 0 {
                 let pacer = self.tubes.pacer(Direction::Down);
                 let grant = std::future::poll_fn(|cx| pacer.poll(cx, self.flows[0], missing)).await;
                 self.credit.fetch_add(grant.bytes, Ordering::Relaxed);
                 missing = missing.saturating_sub(grant.bytes);
+                waited += grant.waited;
             }
+            self.home.lock().unwrap_or_else(PoisonError::into_inner).opened_after.add(waited, clock::now());
         }
         let (tube, newcomers) = (self.tube(), self.tubes.newcomer());
         let could = |direction| {
             if self.is_shaped(direction) { self.tubes.share(&tube, direction, newcomers) } else { None }
         };
-        Opening { down: could(Direction::Down), up: could(Direction::Up), pace: self.tubes.pace() }
+        Opening { down: could(Direction::Down), up: could(Direction::Up), pace: self.tubes.pace(), waited }
     }
 
     fn count(&self, direction: Direction, bytes: usize) {
@@ -172,7 +220,11 @@ impl Pass {
     /// against a tube's limit of flows, so this fails for a tube that is not there alone.
     pub fn move_to(&self, tube: &TubeId) -> Result<(), Full> {
         self.tubes.shift(self.flows, tube, |home| {
-            std::mem::replace(&mut *self.home.lock().unwrap_or_else(PoisonError::into_inner), home)
+            let mut here = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+            let opening = self.opening.load(Ordering::Relaxed);
+            here.opening.fetch_sub(opening, Ordering::Relaxed);
+            home.opening.fetch_add(opening, Ordering::Relaxed);
+            std::mem::replace(&mut *here, home)
         })
     }
 
@@ -192,3 +244,7 @@ impl Drop for Pass {
         self.tubes.leave(self.flows, &home.id);
     }
 }
+
+#[cfg(test)]
+#[path = "pass_tests.rs"]
+mod tests;

@@ -2,10 +2,10 @@
 //! may. Nothing here reads a clock, knows a socket or takes a lock.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use slab::Slab;
 
+use super::governor::Setting;
 pub use super::layout::{Layout, Stretch};
 pub use super::node::Gate;
 use super::node::{LARGEST_GRANT, Node, Who};
@@ -165,16 +165,15 @@ impl Tree {
         self.passed
     }
 
-    /// What the wire says, one way, until it is looked at again: what may be given out, and how far it is behind.
-    /// `counts`: it is counted when clear traffic is on it, and not when it is written.
-    pub fn govern(&mut self, rate: Option<Rate>, behind: Duration, counts: bool, now: Moment) {
-        self.wire_counts = counts;
+    /// What the wire says, one way, until it is looked at again.
+    pub fn govern(&mut self, setting: &Setting, now: Moment) {
+        self.wire_counts = setting.counts_clear;
         self.nodes[LINK].bucket.refill(now, true);
-        if rate != self.nodes[LINK].bucket.rate() {
-            self.set_link(rate, now);
+        if setting.rate != self.nodes[LINK].bucket.rate() {
+            self.set_link(setting.rate, now);
         }
-        if !behind.is_zero() {
-            self.nodes[LINK].bucket.owe(behind);
+        if !setting.behind.is_zero() {
+            self.nodes[LINK].bucket.owe(setting.behind);
         }
     }
 

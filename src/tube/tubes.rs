@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::capacity::Capacity;
 use super::driver::Driver;
-use super::governor::{Governor, Sight};
+use super::link::{Link, LinkReading, Look};
 use super::pacer::Pacer;
 use super::pass::{Home, Pass, index};
-use super::queue::Queue;
 use super::share::Sharer;
-use super::spec::{self, Limit, Spec, Tube};
+use super::spec::{Spec, Tube};
 use super::tree::{FlowId, Layout, Stretch, Tree};
 use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
@@ -55,6 +53,10 @@ pub struct Reading {
     pub flows: u32,
     /// Those of its own flows' directions that wait for a grant.
     pub waiting: u32,
+    /// Connections of its own flows that wait to be made.
+    pub opening: u32,
+    /// How long such connections waited: the median of the last ten seconds, `None` when none was let through.
+    pub opened_after: Option<Duration>,
     /// Towards clients.
     pub down: Way,
     /// From clients.
@@ -68,6 +70,9 @@ pub struct Way {
     pub limit: Option<u64>,
     /// What it used over the last second.
     pub used: u64,
+    /// How long what its own flows were granted had waited: the median of the last ten seconds. `None` when nothing had
+    /// to ask.
+    pub wait: Option<Duration>,
 }
 
 impl Reading {
@@ -96,69 +101,6 @@ struct Shared {
     link: Mutex<Link>,
 }
 
-/// What is known of the link.
-#[derive(Debug)]
-struct Link {
-    governors: [Governor; 2],
-    /// What it really carries, where that is to be found out.
-    capacity: Option<Capacity>,
-    queue: Queue,
-    /// When clear traffic was seen last.
-    clear: Option<Moment>,
-    newcomers: Newcomers,
-}
-
-/// What one connection may send of the link's rate.
-const PACED: f64 = 0.85;
-
-impl Link {
-    /// Takes over what a specification says of the link, and gives what each way is to carry at first.
-    fn said(&mut self, spec: &spec::Link) -> Limit {
-        let said = [spec.rate.down, spec.rate.up];
-        // A link that nobody describes can be found out where its interface is counted.
-        let found_out = spec.adapt && spec.interface.is_some();
-        if !found_out {
-            self.capacity = None;
-        } else if self.capacity.as_ref().is_none_or(|capacity| !capacity.was_said(said)) {
-            self.capacity = Some(Capacity::new(said));
-        }
-        let [down, up] = self.capacity.as_ref().map_or(said, Capacity::held);
-        self.governors[index(Direction::Down)].set_link(down);
-        self.governors[index(Direction::Up)].set_link(up);
-        Limit { down, up }
-    }
-
-    /// Finds out what the link really carries.
-    fn learn(&mut self, queue: Option<Duration>, counted: bool, now: Moment) {
-        let Some(capacity) = self.capacity.as_mut().filter(|_| counted) else { return };
-        let [down, up] = &mut self.governors;
-        capacity.look(queue, [down.carried(), up.carried()], now);
-        let [held_down, held_up] = capacity.held();
-        down.set_link(held_down);
-        up.set_link(held_up);
-    }
-}
-
-/// Connections that began of late. When a bell rings for everyone, the first to come find nobody waiting.
-#[derive(Debug)]
-struct Newcomers {
-    count: f64,
-    at: Moment,
-}
-
-impl Newcomers {
-    /// Over this a connection ceases to be new: it has had some round trips, and waits if there is anything to wait for.
-    const NEW: Duration = Duration::from_millis(500);
-
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // how many connections begin in half a second
-    fn one_more(&mut self, now: Moment) -> u64 {
-        let age = now.saturating_duration_since(self.at).as_secs_f64() / Self::NEW.as_secs_f64();
-        let before = self.count * (-age).exp();
-        (self.count, self.at) = (before + 1.0, now);
-        before as u64
-    }
-}
-
 /// The tubes by name, and their flows counted.
 #[derive(Debug, Default)]
 struct Book {
@@ -183,14 +125,7 @@ impl Tubes {
     pub fn new(spec: &Spec, calendar: &Calendar, at: Timestamp) -> Tubes {
         let origin = clock::now();
         let pacers = [Pacer::new(origin), Pacer::new(origin)];
-        let governors = Direction::BOTH.map(Governor::new);
-        let link = Mutex::new(Link {
-            capacity: None,
-            governors,
-            queue: Queue::default(),
-            clear: None,
-            newcomers: Newcomers { count: 0.0, at: origin },
-        });
+        let link = Mutex::new(Link::new(origin));
         let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers, link }) };
         tubes.apply(spec, calendar, at);
         tubes
@@ -228,38 +163,24 @@ impl Tubes {
     pub(super) fn look(&self, wire: Option<[u64; 2]>) {
         let now = clock::now();
         let mut link = self.link();
-        let queue = link.queue.standing(now);
-        if Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true) {
-            link.clear = Some(now);
-        }
-        let clear = link.clear;
-        link.learn(queue, wire.is_some(), now);
-        for direction in Direction::BOTH {
-            let pacer = self.pacer(direction);
-            let passed = pacer.look(Tree::passed);
-            let wire = wire.map(|wire| wire[index(direction)]);
-            // Upwards the wire is counted where it begins, so that its queue is known without round trips.
-            let queue = queue.filter(|_| direction == Direction::Down || wire.is_none());
-            let governor = &mut link.governors[index(direction)];
-            let setting = governor.look(Sight { now, wire, passed, queue, clear });
-            let counts = governor.counts() && direction == Direction::Up;
-            if counts {
-                link.queue.behind(setting.behind, now);
-            }
-            pacer.change(|lane, now| lane.tree.govern(setting.rate, setting.behind, counts, now));
+        let cleared = Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true);
+        let passed = Direction::BOTH.map(|direction| self.pacer(direction).look(Tree::passed));
+        let settings = link.look(&Look { now, wire, passed, cleared });
+        for (direction, setting) in Direction::BOTH.into_iter().zip(settings) {
+            self.pacer(direction).change(|lane, now| lane.tree.govern(&setting, now));
         }
     }
 
     /// A round trip to an address beyond the link took so long.
     pub fn round_trip(&self, peer: IpAddr, took: Duration) {
-        self.link().queue.seen(peer, took, clock::now());
+        self.link().round_trip(peer, took, clock::now());
     }
 
     /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of
     /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
     /// longer.
     pub(super) fn pace(&self) -> Option<Rate> {
-        Some(self.link().governors[index(Direction::Up)].link()?.times(PACED))
+        self.link().pace()
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {
@@ -308,11 +229,22 @@ impl Tubes {
         let mut readings: Vec<Reading> = Vec::new();
         for id in &book.order {
             let Some(entry) = book.entries.get(id).filter(|entry| !entry.gone || entry.flows > 0) else { continue };
-            let mut reading =
-                Reading { tube: id.clone(), flows: entry.flows, waiting: 0, down: Way::default(), up: Way::default() };
+            let mut reading = Reading {
+                tube: id.clone(),
+                flows: entry.flows,
+                waiting: 0,
+                opening: entry.home.opening(),
+                opened_after: entry.home.opened_after.median(now),
+                down: Way::default(),
+                up: Way::default(),
+            };
             for direction in Direction::BOTH {
                 let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
-                let way = Way { limit: limit.map(Rate::bits_per_second), used: book.used(id, direction, now) };
+                let way = Way {
+                    limit: limit.map(Rate::bits_per_second),
+                    used: book.used(id, direction, now),
+                    wait: entry.home.waits[index(direction)].median(now),
+                };
                 reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
                 match direction {
                     Direction::Down => reading.down = way,
@@ -322,6 +254,11 @@ impl Tubes {
             readings.push(reading);
         }
         readings
+    }
+
+    /// The link at a moment, down and up.
+    pub fn link_readings(&self, now: Moment) -> [LinkReading; 2] {
+        self.link().readings(now)
     }
 
     pub(super) fn pacer(&self, direction: Direction) -> &Pacer {
@@ -355,7 +292,7 @@ impl Tubes {
 
     /// A connection begins: how many did so of late, this one not counted.
     pub(super) fn newcomer(&self) -> u64 {
-        self.link().newcomers.one_more(clock::now())
+        self.link().newcomer(clock::now())
     }
 
     /// What one more flow of a tube could have of it now, beside so many that have begun and do not wait yet.

@@ -1,16 +1,22 @@
 //! The admin listener: what Prometheus and people read, also while the data plane is busy.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::world::load::{Meter, Sink, Tunnel, Way, runtime};
 use crate::world::metrics::fetch;
 use crate::world::setup::{BLOCKED, NEWS};
-use crate::world::{Answer, Origin, Setup, Wire, World, tool};
+use crate::world::{Answer, Origin, Setup, Wire, World, tool, until};
 
-/// The one thing promtool's style check says of these names: they count bits, as links are sold. The names are the
-/// contract's.
-const IN_BITS: [&str; 2] = ["clearway_tube_limit_bits_per_second", "clearway_tube_used_bits_per_second"];
+/// The one thing promtool's style check says of these names: they count bits, as links are sold. The first two are the
+/// contract's, and the link's are named as the tubes'.
+const IN_BITS: [&str; 4] = [
+    "clearway_tube_limit_bits_per_second",
+    "clearway_tube_used_bits_per_second",
+    "clearway_link_limit_bits_per_second",
+    "clearway_link_used_bits_per_second",
+];
 
 #[test]
 fn promtool_accepts_the_metrics() {
@@ -42,6 +48,11 @@ fn promtool_accepts_the_metrics() {
         "clearway_first_byte_seconds",
         "clearway_flow_seconds",
         "clearway_tube_wait_seconds",
+        "clearway_tube_admission_waiting",
+        "clearway_tube_admission_seconds",
+        "clearway_link_queue_seconds",
+        "clearway_link_limit_bits_per_second",
+        "clearway_link_used_bits_per_second",
         "clearway_tube_limit_bits_per_second",
         "clearway_tube_used_bits_per_second",
         "clearway_reloads_total",
@@ -51,8 +62,9 @@ fn promtool_accepts_the_metrics() {
         "clearway_journal_dropped_total",
         "process_resident_memory_bytes",
     ] {
-        // The lists' metrics have no series in a world without lists.
-        let there = text.contains(&format!("# TYPE {name} ")) || name.starts_with("clearway_list_");
+        // In this world there are no lists, and no interface is named.
+        let absent = name.starts_with("clearway_list_") || name == "clearway_link_used_bits_per_second";
+        let there = text.contains(&format!("# TYPE {name} ")) != absent;
         assert!(there, "no {name} in\n{text}");
     }
     assert!(!text.contains("127.0.0.1") && !text.contains("example"), "no hosts and no addresses in\n{text}");
@@ -81,6 +93,87 @@ fn a_scrape_under_load_takes_less_than_fifty_milliseconds() {
         assert!(times[15] < Duration::from_millis(50), "median {:?} of {times:?}", times[15]);
         assert!(meter.total() > 0 && tunnels.iter().all(|tunnel| !tunnel.is_over()));
     });
+}
+
+/// A tube that is slow and small: connections wait to be made until it has room for what they bring, and the one that is
+/// too many is refused.
+#[test]
+fn what_waits_and_what_is_refused_is_there_to_see() {
+    const FLOWS: u32 = 10;
+    runtime().block_on(async {
+        let sink = Sink::start().await;
+        let link = "interface = \"lo\"\n".to_owned();
+        let world =
+            World::start(&Setup { flows: Some(FLOWS), link, ..Setup::with_ceiling("400 kbit/s", "400 kbit/s") });
+        let authority = format!("{NEWS}:{}", sink.address.port());
+        let (meter, proxy) = (Meter::new(), world.proxy());
+        let opening: Vec<_> = (0..FLOWS)
+            .map(|seed| {
+                let (authority, meter) = (authority.clone(), std::sync::Arc::clone(&meter));
+                tokio::spawn(async move { Tunnel::open(proxy, &authority, Way::Down, seed.into(), &meter).await })
+            })
+            .collect();
+        let internet = [("tube", "internet")];
+        let bound = Duration::from_secs(20);
+        tokio::task::block_in_place(|| {
+            until(bound, "connections that wait to be made", || {
+                (world.scrape().value("clearway_tube_admission_waiting", &internet) > 0.0).then_some(())
+            });
+        });
+        let mut tunnels = Vec::new();
+        for opening in opening {
+            tunnels.push(opening.await.unwrap().unwrap());
+        }
+        let refused = Tunnel::open(proxy, &authority, Way::Down, 99, &meter).await.err().unwrap().to_string();
+        assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::task::block_in_place(|| {
+            shows_in_metrics(&world, FLOWS);
+            shows_in_the_api(world.admin(), FLOWS);
+        });
+    });
+}
+
+fn shows_in_metrics(world: &World, flows: u32) {
+    let scrape = world.scrape();
+    let internet = [("tube", "internet")];
+    assert!(scrape.value("clearway_tube_admission_waiting", &internet).abs() < 0.5, "all are made\n{}", scrape.text);
+    let let_in = scrape.value("clearway_tube_admission_seconds_count", &internet);
+    assert!((let_in - f64::from(flows)).abs() < 0.5, "{let_in} were let in");
+    // What ten connections bring takes the tube 0.7 s. Of that the last waited most, the first nothing.
+    let waited = scrape.value("clearway_tube_admission_seconds_sum", &internet);
+    assert!((0.5..30.0).contains(&waited), "they waited {waited} s together");
+    let clinical = scrape.value("clearway_tube_admission_seconds_count", &[("tube", "clinical")]);
+    assert!(clinical.abs() < 0.5, "{clinical}");
+    let full = scrape.value("clearway_flow_ends_total", &[("tube", "internet"), ("reason", "tube-full")]);
+    assert!((full - 1.0).abs() < 0.5, "{full} were refused");
+    for direction in ["down", "up"] {
+        let link = |what: &str| scrape.value(&format!("clearway_link_{what}"), &[("direction", direction)]);
+        assert!((0.0..1.0).contains(&link("queue_seconds")), "{}", scrape.text);
+        assert!((50e9..=100e9).contains(&link("limit_bits_per_second")), "{}", scrape.text);
+        // At least what the tube carries, and on the loopback everybody else's too.
+        assert!(link("used_bits_per_second") > 200_000.0, "{}", scrape.text);
+    }
+}
+
+fn shows_in_the_api(admin: SocketAddr, flows: u32) {
+    let json = |path| -> serde_json::Value { serde_json::from_slice(&fetch(admin, path).body).unwrap() };
+    let told = json("/api/v1/tubes");
+    let tube = |name: &str| told["tubes"].as_array().unwrap().iter().find(|tube| tube["tube"] == name).unwrap();
+    let internet = tube("internet");
+    assert_eq!(internet["flows"], flows, "{told}");
+    assert!(internet["waiting"].as_u64().unwrap() > 0, "{told}");
+    assert!(internet["down"]["wait_ms"].as_f64().unwrap() > 1.0, "{told}");
+    assert!(internet["admission"]["wait_ms"].as_f64().unwrap() > 1.0, "{told}");
+    assert_eq!(internet["refused"]["tube_full"], 1, "{told}");
+    assert!(tube("clinical")["down"]["wait_ms"].is_null(), "{told}");
+    for way in ["down", "up"] {
+        let link = &told["link"][way];
+        assert!(link["queue_ms"].is_number() && link["limit"].is_u64() && link["used"].is_u64(), "{told}");
+    }
+    let status = json("/api/v1/status");
+    assert_eq!(status["refused"], serde_json::json!({ "tube_full": 1, "process_full": 0 }), "{status}");
+    assert_eq!(status["admission_waiting"], 0, "{status}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(in crate::account) struct TubeMeter {
     open: AtomicI64,
     bytes: [IntCounter; 2],
     wait: [Histogram; 2],
+    admission: Histogram,
     connect: Histogram,
     first_byte: Histogram,
     span: Histogram,
@@ -24,6 +25,7 @@ pub(in crate::account) struct TubeMeter {
 pub(super) struct TubeVectors {
     bytes: IntCounterVec,
     wait: HistogramVec,
+    admission: HistogramVec,
     connect: HistogramVec,
     first_byte: HistogramVec,
     span: HistogramVec,
@@ -44,6 +46,12 @@ impl TubeVectors {
                 WAITS,
                 both,
             )?,
+            admission: vectors.histogram(
+                "clearway_tube_admission_seconds",
+                "How long new connections waited to be made until the tube had room for what they bring.",
+                WAITS,
+                tube,
+            )?,
             connect: vectors.histogram(
                 "clearway_connect_seconds",
                 "How long making a connection to the origin or parent took.",
@@ -63,7 +71,7 @@ impl TubeVectors {
 
 impl TubeMeter {
     pub(super) fn new(label: &str, vectors: &TubeVectors) -> Result<Self, prometheus::Error> {
-        let TubeVectors { bytes, wait, connect, first_byte, span } = vectors;
+        let TubeVectors { bytes, wait, admission, connect, first_byte, span } = vectors;
         let [down, up] = Direction::BOTH.map(Direction::as_str);
         Ok(TubeMeter {
             label: Box::from(label),
@@ -76,6 +84,7 @@ impl TubeMeter {
                 wait.get_metric_with_label_values(&[label, down])?,
                 wait.get_metric_with_label_values(&[label, up])?,
             ],
+            admission: admission.get_metric_with_label_values(&[label])?,
             connect: connect.get_metric_with_label_values(&[label])?,
             first_byte: first_byte.get_metric_with_label_values(&[label])?,
             span: span.get_metric_with_label_values(&[label])?,
@@ -112,6 +121,10 @@ impl TubeMeter {
         };
         counter.inc_by(bytes);
         wait.observe(waited.as_secs_f64());
+    }
+
+    pub(in crate::account) fn admitted(&self, after: Duration) {
+        self.admission.observe(after.as_secs_f64());
     }
 
     pub(in crate::account) fn connected(&self, after: Duration) {

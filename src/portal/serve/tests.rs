@@ -4,7 +4,10 @@
 const LIMIT: Duration = Duration::from_secs(10);
 
 use super::*;
-use crate::portal::view::{BoxFuture, LastReload, LinkView, ListenerView, ReloadOutcome, Status, TubeView, WayView};
+use crate::portal::view::{
+    AdmissionView, BoxFuture, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView, ReloadOutcome,
+    Status, TubeView, WayView,
+};
 use crate::portal::{AskError, ask};
 use hyper::{Method, StatusCode};
 use std::io::{Read, Write};
@@ -21,10 +24,12 @@ fn tube(tube: &str, within: Option<&str>, priority: u8, limit: Option<u64>, used
         tube: tube.into(),
         within: within.map(str::to_owned),
         priority,
-        down: WayView { limit, used },
-        up: WayView { limit: limit.map(|limit| limit / 3), used: used / 5 },
+        down: WayView { limit, used, wait_ms: Some(12.5) },
+        up: WayView { limit: limit.map(|limit| limit / 3), used: used / 5, wait_ms: None },
         flows: 12,
         waiting: 3,
+        admission: AdmissionView { waiting: 2, wait_ms: Some(90.0) },
+        refused: RefusedView { tube_full: 4, process_full: 0 },
     }
 }
 
@@ -45,6 +50,8 @@ impl Gateway for Made {
             }],
             link: LinkView { down: Some(100_000_000), up: Some(40_000_000) },
             flows: [("social".to_owned(), 12)].into(),
+            admission_waiting: 2,
+            refused: RefusedView { tube_full: 4, process_full: 1 },
             last_reload: Some(LastReload {
                 time: "2026-11-24T12:00:00Z".parse().unwrap(),
                 result: "refused".into(),
@@ -59,6 +66,11 @@ impl Gateway for Made {
             tube("internet", None, 1, Some(20_000_000), 19_100_000),
             tube("social", Some("internet"), 2, Some(10_000_000), 9_700_000),
         ]
+    }
+
+    fn link(&self) -> LinkNow {
+        let way = LinkWayView { limit: Some(93_000_000), used: Some(95_000_000), queue_ms: Some(7.25) };
+        LinkNow { down: way, up: LinkWayView::default() }
     }
 
     fn metrics(&self) -> String {
@@ -136,8 +148,23 @@ fn every_page_has_its_status_and_type() {
             "GET",
             "/api/v1/tubes",
             "200",
-            r#"{"tube":"social","within":"internet","priority":2,"down":{"limit":10000000,"used":9700000}"#,
+            concat!(
+                r#"{"tube":"social","within":"internet","priority":2,"#,
+                r#""down":{"limit":10000000,"used":9700000,"wait_ms":12.5},"#,
+                r#""up":{"limit":3333333,"used":1940000,"wait_ms":null},"flows":12,"waiting":3,"#,
+                r#""admission":{"waiting":2,"wait_ms":90.0},"refused":{"tube_full":4,"process_full":0}}"#,
+            ),
         ),
+        (
+            "GET",
+            "/api/v1/tubes",
+            "200",
+            concat!(
+                r#"{"link":{"down":{"limit":93000000,"used":95000000,"queue_ms":7.25},"#,
+                r#""up":{"limit":null,"used":null,"queue_ms":null}},"tubes":["#,
+            ),
+        ),
+        ("GET", "/api/v1/status", "200", r#""admission_waiting":2,"refused":{"tube_full":4,"process_full":1}"#),
         ("GET", "/", "200", "content-security-policy: default-src 'none'"),
         ("GET", "/nothing", "404", "no such page"),
         ("POST", "/metrics", "405", "allow: GET, HEAD"),

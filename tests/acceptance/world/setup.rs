@@ -54,6 +54,8 @@ pub struct Setup {
     pub listen: String,
     /// `[admin] address`.
     pub admin: String,
+    /// More lines of `[link]`.
+    pub link: String,
     /// `ceiling` of the internet tube, down and up.
     pub internet: Option<(String, String)>,
     /// `ceiling` of the social tube.
@@ -85,6 +87,7 @@ impl Default for Setup {
             clients: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
             listen: "127.0.0.1:0".to_owned(),
             admin: "127.0.0.1:0".to_owned(),
+            link: String::new(),
             internet: None,
             social: None,
             peak: String::new(),
@@ -139,7 +142,7 @@ clients = {clients:?}
 [link]
 down = "100 Gbit/s"
 up = "100 Gbit/s"
-
+{link}
 [tube.clinical]
 priority = 0
 
@@ -163,6 +166,7 @@ ports = {ports}
             hosts = hosts.join(", "),
             listen = self.listen,
             clients = self.clients,
+            link = self.link,
             ceiling = ceiling(self.internet.as_ref()),
             flows = self.flows.map(|flows| format!("flows = {flows}\n")).unwrap_or_default(),
             peak = self.peak,

@@ -1,0 +1,160 @@
+//! What is known of the link, and what follows for both ways.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::capacity::Capacity;
+use super::governor::{Governor, Setting, Sight};
+use super::pass::index;
+use super::queue::Queue;
+use super::spec::{self, Limit};
+use super::wire::Wire;
+use crate::base::{Direction, Moment, Rate};
+
+/// The link one way at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkReading {
+    /// The queue that is taken to stand in front of it. `None` for a link without a rate: nothing follows from it there.
+    pub queue: Option<Duration>,
+    /// What is given out now, in bits per second; `None` is no limit.
+    pub limit: Option<u64>,
+    /// What its interface carried over the last second, headers and all; `None` where none is counted.
+    pub used: Option<u64>,
+}
+
+/// What was seen at a moment; pairs are down and up.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// When.
+    pub now: Moment,
+    /// Bytes that the interface has carried, ever; `None` where nobody counts.
+    pub wire: Option<[u64; 2]>,
+    /// Bytes of payload that passed, ever.
+    pub passed: [u64; 2],
+    /// Whether clear traffic was among them since the last look.
+    pub cleared: bool,
+}
+
+/// The link.
+#[derive(Debug)]
+pub struct Link {
+    governors: [Governor; 2],
+    /// What it really carries, where that is to be found out.
+    capacity: Option<Capacity>,
+    queue: Queue,
+    wire: Wire,
+    /// When clear traffic was seen last.
+    clear: Option<Moment>,
+    newcomers: Newcomers,
+}
+
+/// What one connection may send of the link's rate.
+const PACED: f64 = 0.85;
+
+impl Link {
+    /// A link of which nothing is known.
+    pub fn new(now: Moment) -> Link {
+        Link {
+            governors: Direction::BOTH.map(Governor::new),
+            capacity: None,
+            queue: Queue::default(),
+            wire: Wire::new(now),
+            clear: None,
+            newcomers: Newcomers { count: 0.0, at: now },
+        }
+    }
+
+    /// Takes over what a specification says of the link, and gives what each way is to carry at first.
+    pub fn said(&mut self, spec: &spec::Link) -> Limit {
+        let said = [spec.rate.down, spec.rate.up];
+        // A link that nobody describes can be found out where its interface is counted.
+        let found_out = spec.adapt && spec.interface.is_some();
+        if !found_out {
+            self.capacity = None;
+        } else if self.capacity.as_ref().is_none_or(|capacity| !capacity.was_said(said)) {
+            self.capacity = Some(Capacity::new(said));
+        }
+        let held = self.capacity.as_ref().map_or(said, Capacity::held);
+        self.hold(held);
+        Limit { down: held[0], up: held[1] }
+    }
+
+    /// Looks, and says what is to hold until the next look.
+    pub fn look(&mut self, look: &Look) -> [Setting; 2] {
+        let Look { now, wire, passed, cleared } = *look;
+        self.wire.seen(wire, now);
+        let queue = self.queue.standing(now);
+        if cleared {
+            self.clear = Some(now);
+        }
+        if let Some(capacity) = self.capacity.as_mut().filter(|_| wire.is_some()) {
+            capacity.look(queue, [self.governors[0].carried(), self.governors[1].carried()], now);
+            let held = capacity.held();
+            self.hold(held);
+        }
+        let settings = Direction::BOTH.map(|direction| {
+            let way = index(direction);
+            let wire = wire.map(|wire| wire[way]);
+            // Upwards the wire is counted where it begins, so that its queue is known without round trips.
+            let queue = queue.filter(|_| direction == Direction::Down || wire.is_none());
+            self.governors[way].look(Sight { now, wire, passed: passed[way], queue, clear: self.clear })
+        });
+        self.queue.behind(settings[index(Direction::Up)].behind, now);
+        settings
+    }
+
+    /// A round trip to an address beyond the link took so long.
+    pub fn round_trip(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+        self.queue.seen(peer, took, now);
+    }
+
+    /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of
+    /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
+    /// longer.
+    pub fn pace(&self) -> Option<Rate> {
+        Some(self.governors[index(Direction::Up)].link()?.times(PACED))
+    }
+
+    /// A connection begins: how many did so of late, this one not counted.
+    pub fn newcomer(&mut self, now: Moment) -> u64 {
+        self.newcomers.one_more(now)
+    }
+
+    /// The link at a moment.
+    pub fn readings(&self, now: Moment) -> [LinkReading; 2] {
+        Direction::BOTH.map(|direction| {
+            let governor = &self.governors[index(direction)];
+            LinkReading {
+                queue: governor.link().map(|_| governor.stood()),
+                limit: governor.given().map(Rate::bits_per_second),
+                used: self.wire.last_second(direction, now),
+            }
+        })
+    }
+
+    fn hold(&mut self, held: [Option<Rate>; 2]) {
+        for (governor, rate) in self.governors.iter_mut().zip(held) {
+            governor.set_link(rate);
+        }
+    }
+}
+
+/// Connections that began of late. When a bell rings for everyone, the first to come find nobody waiting.
+#[derive(Debug)]
+struct Newcomers {
+    count: f64,
+    at: Moment,
+}
+
+impl Newcomers {
+    /// Over this a connection ceases to be new: it has had some round trips, and waits if there is anything to wait for.
+    const NEW: Duration = Duration::from_millis(500);
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // how many connections begin in half a second
+    fn one_more(&mut self, now: Moment) -> u64 {
+        let age = now.saturating_duration_since(self.at).as_secs_f64() / Self::NEW.as_secs_f64();
+        let before = self.count * (-age).exp();
+        (self.count, self.at) = (before + 1.0, now);
+        before as u64
+    }
+}
