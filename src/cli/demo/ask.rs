@@ -4,11 +4,11 @@
 //! Many may follow each other on one connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::diary::Diary;
 use super::origin::Origin;
@@ -47,6 +47,8 @@ pub struct Want {
 pub struct Asker {
     /// Their number.
     pub who: usize,
+    /// Where they sit.
+    pub seat: Ipv4Addr,
     /// How they reach origins.
     pub route: Route,
     /// Where what they receive is written down.
@@ -66,13 +68,19 @@ impl Asker {
     /// When the connection fails, or the gateway answers anything but 200.
     pub async fn open(&self, origin: &Origin) -> io::Result<Connection<'_>> {
         let stream = match self.route {
-            Route::Direct => TcpStream::connect(origin.port.0).await?,
-            Route::Gateway(gateway) => tunnel(TcpStream::connect(gateway).await?, origin).await?,
+            Route::Direct => self.connect(origin.port.0).await?,
+            Route::Gateway(gateway) => tunnel(self.connect(gateway).await?, origin).await?,
         };
         stream.set_nodelay(true)?;
         let mut connection = Connection { stream, asker: self };
         connection.ask(HELLO).await?;
         Ok(connection)
+    }
+
+    async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.seat, 0).into())?;
+        socket.connect(to).await
     }
 }
 

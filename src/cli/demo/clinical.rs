@@ -46,9 +46,9 @@ fn stream(mut chance: Chance, rate: f64, length: f64, want: impl Fn(&mut Chance,
 /// Does all clinical work of an act that is this long, and waits for the last answer.
 pub async fn work(seed: u64, route: Route, origins: &Arc<Origins>, diary: &Arc<Diary>, length: Duration) {
     let mut doing = JoinSet::new();
-    for task in tasks(seed, length.as_secs_f64()) {
+    for (number, task) in tasks(seed, length.as_secs_f64()).into_iter().enumerate() {
         sleep_until(Instant::from_std(diary.began() + Duration::from_secs_f64(task.at))).await;
-        let asker = Asker { who: CLINICIAN, route, diary: Arc::clone(diary) };
+        let asker = Asker { who: CLINICIAN, seat: CAST.desk(number), route, diary: Arc::clone(diary) };
         doing.spawn(exchange(asker, task, Arc::clone(origins)));
     }
     while doing.join_next().await.is_some() {}

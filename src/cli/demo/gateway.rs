@@ -102,12 +102,12 @@ priority = 0
 
 [tube.internet]
 priority = 1
-share_by = "flow"                       # everybody has the same address here
+share_by = "client"
 
 [tube.social]
 within   = "internet"
 priority = 2
-share_by = "flow"
+share_by = "client"
 
 [guard]
 deny  = []                              # the origins are on this machine

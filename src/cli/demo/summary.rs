@@ -65,8 +65,7 @@ fn notes() -> String {
 Emulated: a link of {down} down and {up} up with {trip} ms of round trip and
 {queue} ms of queue each way, {people} people at lunch; both lunches are the same one.
 Real: the gateway, and its files. Not real: TCP over the link is a model of TCP;
-all is one machine and loopback, so everybody has one address, and Clearway
-shared between connections and not between people.
+all is one machine and loopback.
 Next: README.md, and `make lab`: 200 people, the kernel's own TCP (needs root)."
     )
 }

@@ -30,7 +30,7 @@ pub fn begin(seed: u64, route: Route, origins: &Arc<Origins>, diary: &Arc<Diary>
     for who in 0..CAST.people() {
         let mut chance = Chance::new(seed, STREAMS + who as u64);
         let after = Duration::from_secs_f64(chance.between(0.0, within.as_secs_f64()));
-        let asker = Asker { who, route, diary: Arc::clone(diary) };
+        let asker = Asker { who, seat: CAST.seat(who), route, diary: Arc::clone(diary) };
         let person = Person { asker, origins: Arc::clone(origins) };
         working.spawn(async move {
             tokio::time::sleep(after).await;
