@@ -21,11 +21,12 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// Starts a gateway with a configuration on disk. Blocks until it listens.
+    /// Starts a gateway with a configuration on disk. Blocks until it listens. `wire` tells what has passed the link so
+    /// far, down and up, in place of the counters of an interface.
     ///
     /// # Errors
     /// When it cannot start, as [`run`](super::run()) has them.
-    pub fn start(path: &Path) -> Result<Inside, RunError> {
+    pub fn start(path: &Path, wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static) -> Result<Inside, RunError> {
         let outcome = config::read(path, clock::wall());
         let config = outcome.config.ok_or(RunError::Configuration(outcome.problems))?;
         let failed = |error| RunError::Machine("cannot start threads", error);
@@ -46,7 +47,7 @@ impl Inside {
                     told.cancelled().await;
                     daemon.finish().await;
                 };
-                daemon.serve(life).await
+                daemon.serve(wire, life).await
             })
         };
         let thread = std::thread::Builder::new().name("clearway-inside".into()).spawn(gateway).map_err(failed)?;

@@ -95,7 +95,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     let ended = runtime.block_on(async {
         let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
         let daemon = Daemon::start(path, config)?;
-        daemon.serve(daemon.until_told(signals)).await
+        daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals)).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -155,28 +155,34 @@ impl Daemon {
     }
 
     /// Carries flows for as long as `life` lasts; it begins when all listeners are open, and ends with [`Self::finish`].
-    pub(super) async fn serve(self: &Arc<Self>, life: impl Future<Output = ()>) -> Result<(), RunError> {
+    /// `wire` tells what has passed the link so far.
+    pub(super) async fn serve(
+        self: &Arc<Self>,
+        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
+        life: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let closing = CancellationToken::new();
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(closing.clone())?;
-        let served = self.carry(life).await;
+        let served = self.carry(wire, life).await;
         closing.cancel();
         portal.join();
         served
     }
 
-    async fn carry(self: &Arc<Self>, life: impl Future<Output = ()>) -> Result<(), RunError> {
+    async fn carry(
+        self: &Arc<Self>,
+        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
+        life: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let specs = self.state().config.listeners.clone();
         let bound = self.listeners.bind(&specs)?;
         self.listeners.apply(&self.carrier, &specs, bound);
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
-        let _driver = self
-            .carrier
-            .tubes
-            .drive(link::wire(&self.carrier))
-            .map_err(|error| RunError::Machine("cannot start a thread", error))?;
+        let _driver =
+            self.carrier.tubes.drive(wire).map_err(|error| RunError::Machine("cannot start a thread", error))?;
         tokio::select! {
             () = life => {}
             () = keep => {}

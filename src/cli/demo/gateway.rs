@@ -51,16 +51,21 @@ fn told(error: &RunError) -> String {
 }
 
 impl Gateway {
-    /// Writes the files and starts the gateway with them. Blocks until it listens.
+    /// Writes the files and starts the gateway with them. Blocks until it listens. `wire` counts the link, as the
+    /// interface of a real one would.
     ///
     /// # Errors
     /// When a file cannot be written or the gateway does not start.
-    pub fn start(spec: &Spec, origins: &Origins) -> Result<Gateway, GatewayError> {
+    pub fn start(
+        spec: &Spec,
+        origins: &Origins,
+        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
+    ) -> Result<Gateway, GatewayError> {
         let folder = Folder::new()?;
         let file = folder.path().join("clearway.toml");
         std::fs::write(&file, text(spec, &origins.all()))?;
         std::fs::write(folder.path().join("policy.toml"), POLICY)?;
-        Ok(Gateway { inside: Inside::start(&file)?, _folder: folder })
+        Ok(Gateway { inside: Inside::start(&file, wire)?, _folder: folder })
     }
 }
 

@@ -43,7 +43,8 @@ pub async fn play(act: Act, lengths: Lengths, diary: &Arc<Diary>) -> Result<(), 
     let gateway = match act {
         Act::With => {
             let origins = Arc::clone(&origins);
-            let starting = tokio::task::spawn_blocking(move || Gateway::start(&spec, &origins));
+            let wire = link.counters();
+            let starting = tokio::task::spawn_blocking(move || Gateway::start(&spec, &origins, wire));
             Some(starting.await.map_err(|_| SceneError::BrokeOff)??)
         }
         Act::Unloaded | Act::Without => None,

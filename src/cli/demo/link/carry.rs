@@ -3,14 +3,19 @@
 use std::io;
 use std::net::Shutdown;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::flight::{Flight, Took};
 use super::{HEADERS, PACKET, Wires, lock};
-use crate::base::{Direction, Moment, clock};
+use crate::base::{Direction, Moment, clock, option};
+
+/// No event tells that a receiver has room again, so it is asked; how much later the sender knows is little against a
+/// round trip.
+const LISTEN: Duration = Duration::from_millis(2);
 
 /// Waits for a connection to be made: a packet there and one back, each of headers only.
 pub async fn connect(wires: &Mutex<Wires>) {
@@ -23,6 +28,7 @@ pub async fn connect(wires: &Mutex<Wires>) {
             };
             until(arrives.unwrap_or(now + round_trip)).await;
             if arrives.is_some() {
+                lock(wires).way_mut(direction).arrive(HEADERS);
                 break;
             }
         }
@@ -39,7 +45,8 @@ pub async fn carry(wires: &Mutex<Wires>, near: &TcpStream, far: &TcpStream) -> i
 }
 
 async fn way(wires: &Mutex<Wires>, direction: Direction, from: &TcpStream, to: &TcpStream) -> io::Result<()> {
-    let mut flight = Flight::new(direction);
+    let first = option::heard(to)?;
+    let mut flight = Flight::new(direction, first.window.into());
     let mut room = [0; PACKET];
     loop {
         let now = clock::now();
@@ -48,8 +55,14 @@ async fn way(wires: &Mutex<Wires>, direction: Direction, from: &TcpStream, to: &
         if flight.is_over() {
             return Ok(());
         }
-        while flight.wants() {
-            match from.try_read(&mut room) {
+        let heard = option::heard(to)?;
+        if heard.closed {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let bound = heard.acknowledged - first.acknowledged + u64::from(heard.window);
+        flight.offer_room(now, bound, &lock(wires));
+        while let most @ 1.. = flight.wants() {
+            match from.try_read(&mut room[..most]) {
                 Ok(bytes) => flight.send(now, room[..bytes].to_vec(), &mut lock(wires)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -58,7 +71,8 @@ async fn way(wires: &Mutex<Wires>, direction: Direction, from: &TcpStream, to: &
         let due = flight.due();
         tokio::select! {
             () = until(due.unwrap_or(now)), if due.is_some() => {}
-            ready = from.readable(), if flight.wants() => ready?,
+            () = sleep(LISTEN), if flight.is_held() => {}
+            ready = from.readable(), if flight.wants() > 0 => ready?,
             ready = to.writable(), if flight.is_stuck() => ready?,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::window::Window;
-use super::{HEADERS, Wires, back};
+use super::{HEADERS, PACKET, Wires, back};
 use crate::base::{Direction, Moment};
 
 /// How many packets may have been sent since the one that the receiver waits for: about 3 MB, half of what Linux lets a
@@ -40,9 +40,12 @@ pub struct Flight {
     /// To be handed over, in order. Of the first so many bytes are gone already.
     ready: VecDeque<Parcel>,
     gone: usize,
-    /// Of the parcels in `ready`, from the front, so many were refused by the receiver's socket.
-    refused: usize,
-    waiting: usize,
+    /// Bytes that were sent, ever, and how many the sender knows that it may.
+    sent: u64,
+    bound: u64,
+    /// What the receiver has said, and when the sender will know.
+    said: u64,
+    words: VecDeque<(Moment, u64)>,
 }
 
 /// How handing over went on.
@@ -55,8 +58,8 @@ pub enum Took {
 }
 
 impl Flight {
-    /// A direction in which nothing was sent yet.
-    pub fn new(direction: Direction) -> Flight {
+    /// A direction in which nothing was sent yet, to a receiver that has room for so many bytes.
+    pub fn new(direction: Direction, bound: u64) -> Flight {
         Flight {
             direction,
             window: Window::default(),
@@ -72,20 +75,44 @@ impl Flight {
             round: 0,
             ready: VecDeque::new(),
             gone: 0,
-            refused: 0,
-            waiting: 0,
+            sent: 0,
+            bound,
+            said: bound,
+            words: VecDeque::new(),
         }
     }
 
-    /// Whether the sender may send, and has not ended.
-    pub fn wants(&self) -> bool {
+    /// How many bytes the sender may send as the next packet; none after its end.
+    pub fn wants(&self) -> usize {
         let kept = self.next - self.wanted < KEPT;
-        !self.ended && kept && ((self.in_flight + self.waiting) as f64) < self.window.size()
+        if self.ended || !kept || (self.in_flight as f64) >= self.window.size() {
+            return 0;
+        }
+        match usize::try_from(self.bound.saturating_sub(self.sent)).unwrap_or(PACKET) {
+            // Not a piece of a packet while there is hope for a whole one (RFC 9293 section 3.8.6.2.1).
+            ..PACKET if self.in_flight > 0 => 0,
+            room => room.min(PACKET),
+        }
+    }
+
+    /// The receiver says, with an acknowledgement, that it has room for so many bytes since the first. What it has
+    /// offered once it never takes back.
+    pub fn offer_room(&mut self, now: Moment, bound: u64, wires: &Wires) {
+        if bound > self.said {
+            self.said = bound;
+            self.words.push_back((now + wires.way(back(self.direction)).passage(now), bound));
+        }
+    }
+
+    /// Whether the sender waits for nothing but that the receiver says something new.
+    pub fn is_held(&self) -> bool {
+        !self.ended && self.words.is_empty() && self.bound.saturating_sub(self.sent) < PACKET as u64
     }
 
     /// The sender sends a packet, or with an empty one its end.
     pub fn send(&mut self, now: Moment, parcel: Parcel, wires: &mut Wires) {
         self.ended |= parcel.is_empty();
+        self.sent += parcel.len() as u64;
         let number = self.next;
         self.next += 1;
         self.offer(now, number, parcel, wires);
@@ -95,11 +122,11 @@ impl Flight {
     pub fn advance(&mut self, now: Moment, wires: &mut Wires) {
         while let Some((arrived, number, parcel)) = self.under_way.pop_front_if(|(at, ..)| *at <= now) {
             self.news.push_back((arrived + wires.way(back(self.direction)).passage(arrived), number, parcel.len()));
+            wires.way_mut(self.direction).arrive(parcel.len() + HEADERS);
             self.early.insert(number, parcel);
         }
         while let Some(parcel) = self.early.remove(&self.wanted) {
             self.wanted += 1;
-            self.waiting += parcel.len();
             self.ready.push_back(parcel);
         }
         while let Some((_, number, bytes)) = self.news.pop_front_if(|(at, ..)| *at <= now) {
@@ -108,6 +135,9 @@ impl Flight {
             if number >= self.round {
                 (self.most, self.round) = (self.in_flight, self.next);
             }
+        }
+        while let Some((_, bound)) = self.words.pop_front_if(|(at, _)| *at <= now) {
+            self.bound = bound;
         }
         while self.may_repeat()
             && let Some((_, number, parcel)) = self.again.pop_front_if(|(at, ..)| *at <= now)
@@ -121,7 +151,8 @@ impl Flight {
         let again = self.again.front().filter(|_| self.may_repeat()).map(|(at, ..)| *at);
         let arrival = self.under_way.front().map(|(at, ..)| *at);
         let news = self.news.front().map(|(at, ..)| *at);
-        [again, arrival, news].into_iter().flatten().min()
+        let words = self.words.front().map(|(at, _)| *at);
+        [again, arrival, news, words].into_iter().flatten().min()
     }
 
     /// Hands over what has come to the receiver. `give` says how much of a piece was taken; an empty piece is the end.
@@ -132,27 +163,12 @@ impl Flight {
         while let Some(parcel) = self.ready.front() {
             let left = &parcel[self.gone..];
             match give(left)? {
-                Took::Some(bytes) if bytes < left.len() => {
-                    self.gone += bytes;
-                    self.waiting -= bytes;
-                }
+                Took::Some(bytes) if bytes < left.len() => self.gone += bytes,
                 Took::Some(_) => {
-                    self.waiting -= left.len();
-                    let whole = parcel.len();
-                    match self.refused.checked_sub(1) {
-                        Some(refused) => self.refused = refused,
-                        None => self.window.taken(whole),
-                    }
                     self.gone = 0;
                     self.ready.pop_front();
                 }
-                Took::None => {
-                    for parcel in self.ready.iter().skip(self.refused) {
-                        self.window.refused(parcel.len());
-                    }
-                    self.refused = self.ready.len();
-                    break;
-                }
+                Took::None => break,
             }
         }
         Ok(())
@@ -170,7 +186,7 @@ impl Flight {
 
     /// What was lost goes again before anything new, but not past the window; one packet always may.
     fn may_repeat(&self) -> bool {
-        self.in_flight == 0 || (self.in_flight as f64) < self.window.congestion()
+        self.in_flight == 0 || (self.in_flight as f64) < self.window.size()
     }
 
     fn offer(&mut self, now: Moment, number: u64, parcel: Parcel, wires: &mut Wires) {

@@ -6,14 +6,16 @@
 //! headers; slow start from ten packets, a window that halves once a round trip when packets are lost and grows by one
 //! a round trip when none are (Reno, with the selective acknowledgements of every TCP of today); a lost packet holds up
 //! those behind it; acknowledgements wait in the queue of the other direction; connecting costs a round trip through
-//! both queues; a receiver that does not read stops its sender.
+//! both queues; a sender has under way what its receiver has room for and no more: that is the window which the kernel
+//! announces for the receiver's own socket as it is read, and the sender learns of it as late as of an acknowledgement.
 //!
 //! Unlike it: acknowledgements take no room and are never lost. There are no time-outs: what is lost goes again one
 //! round trip later, also a connection's first packet, where a real one may wait for a second. No pacing, no HyStart, no
-//! CUBIC or BBR. The window that a receiver announces cannot be seen from outside it: a full socket shows when it takes
-//! no more, and then the sender's window is drawn in to what fitted; so a small receive buffer that is read at once
-//! limits nothing here. And connect(2) itself returns at once, for a kernel answers for loopback; it is the first bytes
-//! that wait for the round trip. Where this errs it is kinder to a full link than a real one.
+//! CUBIC or BBR. A kernel that grows its receive buffers by itself sees the round trips of loopback, so these stay at the
+//! 64 KiB that they begin with; and of the gateway's send buffer only what has not yet left is in it, what is under way
+//! comes on top. And connect(2) itself returns at once, for a kernel answers for loopback: it is the first bytes that wait
+//! for the round trip, and a gateway that measures handshakes sees no queue and a path of no length. Where this errs it
+//! is kinder to a full link than a real one, except in that last thing.
 
 mod carry;
 mod flight;

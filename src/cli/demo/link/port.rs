@@ -9,10 +9,11 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::{PACKET, Spec, Wires, carry, lock};
-use crate::base::clock;
+use crate::base::{Direction, clock};
 
-/// What waits in the sockets of the link itself is in no queue of ours, and hides from its sender that the link is full.
-/// The kernel doubles these for its own needs (socket(7)).
+/// What waits in the sockets of the link itself before it is sent is in no queue of ours, and hides from its sender that
+/// the link is full. The kernel doubles this for its own needs (socket(7)). What has come is never more than its receiver
+/// has room for, so that the other buffer needs no bound.
 const ROOM: usize = 8 << 10;
 /// Connections that may wait to be accepted: everybody of the demo at once.
 const BACKLOG: i32 = 1024;
@@ -46,6 +47,16 @@ impl Link {
         let port = Port(listener.local_addr()?);
         self.ports.spawn(accept(listener, origin, Arc::clone(&self.wires)));
         Ok(port)
+    }
+
+    /// Counts what an interface at the end where staff are would have received and sent.
+    pub fn counters(&self) -> impl FnMut() -> Option<[u64; 2]> + Send + 'static {
+        let wires = Arc::clone(&self.wires);
+        move || {
+            let wires = lock(&wires);
+            let ([_, received], [sent, _]) = (wires.way(Direction::Down).counted(), wires.way(Direction::Up).counted());
+            Some([received, sent])
+        }
     }
 
     /// Its wires.
@@ -86,7 +97,6 @@ fn socket() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     let set = SockRef::from(&socket);
     set.set_recv_buffer_size(ROOM)?;
-    set.set_send_buffer_size(ROOM)?;
     // The packets of loopback are 64 KiB, eight times the room.
     set.set_tcp_mss(u32::try_from(PACKET).map_err(io::Error::other)?)?;
     set.set_tcp_nodelay(true)?;

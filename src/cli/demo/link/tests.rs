@@ -15,26 +15,31 @@ fn spec() -> Spec {
     Spec { down: "20 Mbit/s".parse().unwrap(), up: "8 Mbit/s".parse().unwrap(), delay: MS * 8, queue: MS * 150 }
 }
 
+/// What a receiver that is not read holds.
+const HOLDS: u64 = 10_000;
+/// A receiver that always has room.
+const ALL: u64 = 1 << 40;
+
 /// Senders that always want to send down, and receivers that take so many bytes a millisecond.
 struct World {
     now: Moment,
     wires: Wires,
-    flights: Vec<(Flight, usize)>,
+    flights: Vec<(Flight, u64)>,
     got: Vec<Vec<u8>>,
     sent: Vec<u64>,
-    budget: Vec<usize>,
+    taken: Vec<u64>,
 }
 
 impl World {
-    fn new(takes: &[usize]) -> World {
+    fn new(takes: &[u64]) -> World {
         let now = clock::now();
         World {
             now,
             wires: Wires::new(&spec(), now),
-            flights: takes.iter().map(|takes| (Flight::new(Direction::Down), *takes)).collect(),
+            flights: takes.iter().map(|takes| (Flight::new(Direction::Down, HOLDS.max(*takes)), *takes)).collect(),
             got: vec![Vec::new(); takes.len()],
             sent: vec![0; takes.len()],
-            budget: vec![0; takes.len()],
+            taken: vec![0; takes.len()],
         }
     }
 
@@ -45,21 +50,19 @@ impl World {
         let first = self.sent.iter().sum::<u64>() as usize % count;
         for at in (first..count).chain(0..first) {
             let (flight, takes) = &mut self.flights[at];
-            self.budget[at] = (self.budget[at] + *takes).min(*takes * 10);
             flight.advance(self.now, &mut self.wires);
-            let (budget, got) = (&mut self.budget[at], &mut self.got[at]);
+            let got = &mut self.got[at];
             let handed: Result<(), Infallible> = flight.hand_over(|bytes| {
-                let taken = bytes.len().min(*budget);
-                *budget -= taken;
-                got.extend_from_slice(&bytes[..taken]);
-                Ok(if taken == 0 && !bytes.is_empty() { Took::None } else { Took::Some(taken) })
+                got.extend_from_slice(bytes);
+                Ok(Took::Some(bytes.len()))
             });
             handed.unwrap();
-            while flight.wants() {
-                let sent = &mut self.sent[at];
+            self.taken[at] = (got.len() as u64).min(self.taken[at] + *takes);
+            flight.offer_room(self.now, self.taken[at] + HOLDS.max(*takes), &self.wires);
+            while let room @ 1.. = flight.wants() {
                 // Each packet says in all of its bytes which it is.
-                let parcel = if *sent < most { vec![*sent as u8; size] } else { Vec::new() };
-                *sent += 1;
+                let parcel = if self.sent[at] < most { vec![self.sent[at] as u8; size.min(room)] } else { Vec::new() };
+                self.sent[at] += 1;
                 flight.send(self.now, parcel, &mut self.wires);
             }
         }
@@ -103,7 +106,7 @@ fn the_queue_ends_at_its_bound_and_a_small_packet_still_fits_where_a_large_one_d
 
 #[test]
 fn one_connection_fills_the_link_and_its_bytes_come_in_order() {
-    let mut world = World::new(&[usize::MAX / 20]);
+    let mut world = World::new(&[ALL]);
     world.run(3_000);
     let payload = 20.0 * PACKET as f64 / (PACKET + HEADERS) as f64;
     let rate = world.rates(5_000)[0];
@@ -116,7 +119,7 @@ fn one_connection_fills_the_link_and_its_bytes_come_in_order() {
 
 #[test]
 fn slow_start_doubles_each_round_trip_from_ten_packets() {
-    let mut world = World::new(&[usize::MAX / 20]);
+    let mut world = World::new(&[ALL]);
     let mut at = 0;
     // A round trip is 16 ms and the time of the packets themselves, 0.6 ms each.
     for (ms, least, most) in [(15, 10, 10), (31, 28, 30), (52, 64, 74)] {
@@ -128,7 +131,7 @@ fn slow_start_doubles_each_round_trip_from_ten_packets() {
 
 #[test]
 fn connections_share_the_link_and_its_losses_fairly() {
-    let mut world = World::new(&[usize::MAX / 20; 10]);
+    let mut world = World::new(&[ALL; 10]);
     world.run(5_000);
     let rates = world.rates(30_000);
     let (sum, squares) = rates.iter().fold((0.0, 0.0), |(sum, squares), rate| (sum + rate, squares + rate * rate));
@@ -142,19 +145,27 @@ fn a_receiver_that_does_not_read_stops_its_sender_and_a_slow_one_slows_it() {
     // 125 bytes a millisecond are 1 Mbit/s.
     let mut world = World::new(&[0, 125]);
     world.run(2_000);
-    let sent = world.sent[0];
-    assert!(sent <= 12, "{sent} packets to nobody");
+    assert_eq!(world.got[0].len() as u64, HOLDS);
     let rates = world.rates(4_000);
-    assert_eq!(world.sent[0], sent);
     assert!((rates[1] - 1.0).abs() < 0.05, "{rates:?}");
-    let ahead = world.sent[1] as usize * PACKET - world.got[1].len();
-    assert!(ahead < 8 * PACKET, "{ahead} bytes under way at 1 Mbit/s");
+    let unread = world.got[1].len() as u64 - world.taken[1];
+    assert!(unread <= HOLDS, "{unread}");
+    assert!(world.wires.way(Direction::Down).queue(world.now) < MS * 5);
+}
+
+/// What has room for 10,000 bytes and is read at once gets them once in a round trip: 16 ms, and 3 ms for the packets.
+#[test]
+fn a_small_receive_buffer_that_is_read_at_once_bounds_what_is_under_way() {
+    let mut world = World::new(&[HOLDS]);
+    world.run(1_000);
+    let rate = world.rates(4_000)[0];
+    assert!((3.5..5.0).contains(&rate), "{rate} Mbit/s");
     assert!(world.wires.way(Direction::Down).queue(world.now) < MS * 5);
 }
 
 #[test]
 fn an_end_arrives_behind_everything_that_was_sent_even_if_it_was_lost() {
-    let mut world = World::new(&[usize::MAX / 20; 30]);
+    let mut world = World::new(&[ALL; 30]);
     for _ in 0..20_000 {
         world.step(PACKET, 300);
     }

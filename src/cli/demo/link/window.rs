@@ -1,4 +1,4 @@
-//! How much of a connection may be under way: what the network bears, and what its receiver takes.
+//! How much of a connection may be under way: what the network bears. What its receiver has room for is the flight's.
 
 use std::time::Duration;
 
@@ -16,26 +16,19 @@ pub struct Window {
     congestion: f64,
     /// From here on it grows by a packet a round trip.
     threshold: f64,
-    /// What the receiver's socket seems to have room for.
-    receiver: f64,
     /// Losses until then belong to the one that was answered.
     answered: Option<Moment>,
 }
 
 impl Default for Window {
     fn default() -> Window {
-        Window { congestion: FIRST, threshold: f64::INFINITY, receiver: f64::INFINITY, answered: None }
+        Window { congestion: FIRST, threshold: f64::INFINITY, answered: None }
     }
 }
 
 impl Window {
-    /// How much may be under way or wait at the receiver's socket.
-    pub fn size(&self) -> f64 {
-        self.congestion.min(self.receiver)
-    }
-
     /// How much may be under way.
-    pub fn congestion(&self) -> f64 {
+    pub fn size(&self) -> f64 {
         self.congestion
     }
 
@@ -60,15 +53,5 @@ impl Window {
         self.congestion = (self.congestion / 2.0).max(LEAST);
         self.threshold = self.congestion;
         self.answered = Some(now + round_trip);
-    }
-
-    /// So many bytes arrived and the receiver's socket had no room for them.
-    pub fn refused(&mut self, bytes: usize) {
-        self.receiver = (self.size() - bytes as f64).max(LEAST);
-    }
-
-    /// So many bytes arrived and the receiver's socket took them at once.
-    pub fn taken(&mut self, bytes: usize) {
-        self.receiver += bytes as f64;
     }
 }

@@ -14,6 +14,8 @@ pub struct Wire {
     /// When the last bit of what was taken has left the queue.
     free_at: Moment,
     taken: u64,
+    offered: u64,
+    arrived: u64,
     #[cfg(test)]
     lost: u64,
 }
@@ -27,6 +29,8 @@ impl Wire {
             most,
             free_at: now,
             taken: 0,
+            offered: 0,
+            arrived: 0,
             #[cfg(test)]
             lost: 0,
         }
@@ -34,6 +38,7 @@ impl Wire {
 
     /// A packet comes: when it arrives at the other end, or nothing where the queue has no room and it is lost.
     pub fn offer(&mut self, now: Moment, bytes: usize) -> Option<Moment> {
+        self.offered += bytes as u64;
         let takes = Duration::from_secs_f64(bytes as f64 / self.rate.bytes_per_second());
         if self.queue(now) + takes > self.most {
             #[cfg(test)]
@@ -60,6 +65,17 @@ impl Wire {
     /// Bytes that have left the queue, ever.
     pub fn passed(&self, now: Moment) -> f64 {
         self.taken as f64 - self.queue(now).as_secs_f64() * self.rate.bytes_per_second()
+    }
+
+    /// A packet is at the other end.
+    pub fn arrive(&mut self, bytes: usize) {
+        self.arrived += bytes as u64;
+    }
+
+    /// Bytes of packets that came to it, ever, and of those at the other end: what an interface counts that sends into
+    /// it, and one that receives from it.
+    pub fn counted(&self) -> [u64; 2] {
+        [self.offered, self.arrived]
     }
 
     /// Packets that found it full, ever.
