@@ -64,8 +64,9 @@ fn notes() -> String {
         "
 Emulated: a link of {down} down and {up} up with {trip} ms of round trip and
 {queue} ms of queue each way, {people} people at lunch; both lunches are the same one.
-Real: the gateway, and its files. Not real: TCP over the link is a model of TCP;
-all is one machine and loopback.
+Real: the gateway, its files, the windows of its sockets. Not real: TCP over the
+link is a model of TCP; all is one machine and loopback; the link itself counts
+what passes it, where a gateway would ask its [link] interface.
 Next: README.md, and `make lab`: 200 people, the kernel's own TCP (needs root)."
     )
 }
