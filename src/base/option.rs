@@ -11,11 +11,19 @@ use super::Rate;
 
 sockopt_impl!(
     /// What the kernel knows of a connection (tcp(7), TCP_INFO).
-    TcpInfo,
+    Travelled,
     GetOnly,
     libc::IPPROTO_TCP,
     libc::TCP_INFO,
-    libc::tcp_info
+    TripInfo
+);
+sockopt_impl!(
+    /// More of the same; since Linux 5.4.
+    Offered,
+    GetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    SentInfo
 );
 sockopt_impl!(
     /// Bytes a second at most (socket(7), SO_MAX_PACING_RATE).
@@ -26,12 +34,57 @@ sockopt_impl!(
     usize
 );
 
+/// `struct tcp_info` (linux/tcp.h) up to the round trip. It grows with every few versions of Linux, a kernel fills in as
+/// much as it is asked for and knows, and nix panics when that is less: libc's is of the newest kernel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct TripInfo {
+    _before: [u32; 17],
+    rtt: u32,
+}
+
+/// The same, up to the window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SentInfo {
+    state: u8,
+    _options: [u8; 7],
+    _before: [u64; 14],
+    bytes_acked: u64,
+    _between: [u64; 12],
+    _out_of_order: u32,
+    snd_wnd: u32,
+}
+
+/// What the other side of a connection has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Bytes that it has acknowledged, ever.
+    pub acknowledged: u64,
+    /// Bytes beyond those that it has room for.
+    pub window: u32,
+    /// Whether the connection is over.
+    pub closed: bool,
+}
+
+/// Linux's number for a connection that is over (net/tcp_states.h, TCP_CLOSE).
+const CLOSED: u8 = 7;
+
+/// What the other side has said of late.
+///
+/// # Errors
+/// What getsockopt(2) said.
+pub fn heard(socket: &impl AsFd) -> io::Result<Heard> {
+    let info = getsockopt(socket, Offered)?;
+    Ok(Heard { acknowledged: info.bytes_acked, window: info.snd_wnd, closed: info.state == CLOSED })
+}
+
 /// The round trip of a connection as the kernel has measured it, smoothed; right after the handshake, of that alone.
 ///
 /// # Errors
 /// What getsockopt(2) said.
 pub fn round_trip(socket: &impl AsFd) -> io::Result<Duration> {
-    Ok(Duration::from_micros(getsockopt(socket, TcpInfo)?.tcpi_rtt.into()))
+    Ok(Duration::from_micros(getsockopt(socket, Travelled)?.rtt.into()))
 }
 
 /// Has the kernel space out what it sends, so that no burst leaves faster than this.
@@ -41,4 +94,35 @@ pub fn round_trip(socket: &impl AsFd) -> io::Result<Duration> {
 pub fn pace(socket: &impl AsFd, rate: Rate) -> io::Result<()> {
     let bytes = usize::try_from(rate.bits_per_second() / 8).unwrap_or(usize::MAX);
     Ok(setsockopt(socket, MaxPacingRate, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::mem::offset_of;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn the_kernels_fields_are_where_it_has_them() {
+        assert_eq!(offset_of!(TripInfo, rtt), offset_of!(libc::tcp_info, tcpi_rtt));
+        assert_eq!(offset_of!(SentInfo, bytes_acked), offset_of!(libc::tcp_info, tcpi_bytes_acked));
+        assert_eq!(offset_of!(SentInfo, snd_wnd), offset_of!(libc::tcp_info, tcpi_snd_wnd));
+    }
+
+    #[test]
+    fn what_was_read_is_acknowledged_and_an_open_connection_has_a_window() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        assert!(round_trip(&near).unwrap() > Duration::ZERO);
+        let before = heard(&near).unwrap();
+        assert!(before.window > 0 && !before.closed);
+        near.write_all(&[0; 40_000]).unwrap();
+        far.read_exact(&mut [0; 40_000]).unwrap();
+        while heard(&near).unwrap().acknowledged < before.acknowledged + 40_000 {
+            std::thread::yield_now();
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 
+use super::demo::{LONGEST, SHORTEST};
 use crate::base::Target;
 
 /// A traffic-splitting forward proxy: internet and social-media traffic gets a tube of its own, so that clinical
@@ -77,6 +78,12 @@ pub enum Command {
         /// Where the configuration is.
         #[command(flatten)]
         config: ConfigFile,
+    },
+    /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
+    Demo {
+        /// About how long it takes
+        #[arg(long, value_name = "N", default_value_t = 40, value_parser = value_parser!(u64).range(SHORTEST..=LONGEST))]
+        seconds: u64,
     },
 }
 

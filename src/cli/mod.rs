@@ -4,6 +4,7 @@
 pub mod args;
 pub mod ask;
 pub mod check;
+pub mod demo;
 pub mod explain;
 pub mod load;
 pub mod run;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Status { config, json } => ask::status(&config, json),
         Command::Reload { config } => ask::reload(&config),
         Command::Drain { config } => ask::drain(&config),
+        Command::Demo { seconds } => demo::run(seconds),
     };
     ExitCode::from(code)
 }

@@ -11,6 +11,12 @@ pub fn line(text: &str) {
     }
 }
 
+/// Writes to a terminal as it is; where that fails there is nobody left to look.
+pub fn raw(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 fn gone(error: &io::Error) -> ! {
     if error.kind() == io::ErrorKind::BrokenPipe {
         process::exit(0);

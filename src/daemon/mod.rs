@@ -3,6 +3,7 @@
 pub mod build;
 pub mod edges;
 pub mod gateway;
+pub mod inside;
 pub mod limits;
 mod link;
 pub mod listeners;
@@ -10,4 +11,5 @@ pub mod reload;
 pub mod run;
 
 pub use build::plan;
+pub use inside::Inside;
 pub use run::{RunError, run};

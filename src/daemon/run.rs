@@ -95,7 +95,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     let ended = runtime.block_on(async {
         let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
         let daemon = Daemon::start(path, config)?;
-        daemon.serve(signals).await
+        daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals)).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -125,7 +125,7 @@ impl Signals {
 }
 
 impl Daemon {
-    fn start(path: &Path, config: Config) -> Result<Arc<Self>, RunError> {
+    pub(super) fn start(path: &Path, config: Config) -> Result<Arc<Self>, RunError> {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
@@ -154,36 +154,37 @@ impl Daemon {
         Ok(daemon)
     }
 
-    async fn serve(self: Arc<Self>, signals: Signals) -> Result<(), RunError> {
+    /// Carries flows for as long as `life` lasts; it begins when all listeners are open, and ends with [`Self::finish`].
+    /// `wire` tells what has passed the link so far.
+    pub(super) async fn serve(
+        self: &Arc<Self>,
+        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
+        life: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let closing = CancellationToken::new();
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(closing.clone())?;
-        let served = self.carry(signals).await;
+        let served = self.carry(wire, life).await;
         closing.cancel();
         portal.join();
         served
     }
 
-    async fn carry(self: &Arc<Self>, mut signals: Signals) -> Result<(), RunError> {
+    async fn carry(
+        self: &Arc<Self>,
+        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
+        life: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let specs = self.state().config.listeners.clone();
         let bound = self.listeners.bind(&specs)?;
         self.listeners.apply(&self.carrier, &specs, bound);
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
-        let _driver = self
-            .carrier
-            .tubes
-            .drive(link::wire(&self.carrier))
-            .map_err(|error| RunError::Machine("cannot start a thread", error))?;
-        let live = async {
-            if self.wait(&mut signals).await {
-                self.drain(&mut signals).await;
-            }
-            self.finish().await;
-        };
+        let _driver =
+            self.carrier.tubes.drive(wire).map_err(|error| RunError::Machine("cannot start a thread", error))?;
         tokio::select! {
-            () = live => {}
+            () = life => {}
             () = keep => {}
         }
         self.remove_addresses();
@@ -199,6 +200,14 @@ impl Daemon {
         tracing::info!(address = %portal.address(), "admin: metrics, health, API, live page");
         self.state().admin = Some(portal.address());
         Ok(portal)
+    }
+
+    /// The life of a gateway that is a process of its own: signals tell it what to do.
+    async fn until_told(self: &Arc<Self>, mut signals: Signals) {
+        if self.wait(&mut signals).await {
+            self.drain(&mut signals).await;
+        }
+        self.finish().await;
     }
 
     /// Until the gateway is to end: true for a drain, false for at once.
@@ -237,7 +246,7 @@ impl Daemon {
     }
 
     /// Ends what is open and writes the last records.
-    async fn finish(&self) {
+    pub(super) async fn finish(&self) {
         self.carrier.drain.cancel();
         self.carrier.account.stopping();
         self.carrier.stop_all(Reason::Drained);

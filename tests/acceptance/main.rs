@@ -21,3 +21,4 @@ mod ceiling;
 mod reload;
 mod scrape;
 mod life;
+mod demo;
