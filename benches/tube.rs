@@ -22,6 +22,7 @@ fn crowd(flows: u32) -> (Tree, Moment) {
         within: within.map(TubeId::from),
         priority,
         ceiling,
+        floor: None,
         share_by: ShareBy::Client,
     };
     let tubes = vec![
