@@ -491,3 +491,17 @@ fn a_tube_put_elsewhere_starts_level_with_those_it_finds_there() {
     let (moved, here) = (world.rate(&[moved], MS * 4000, MS * 5000), world.rate(&[here], MS * 4000, MS * 5000));
     assert!((moved - here).abs() < 1.0, "{moved} {here}");
 }
+
+#[test]
+fn who_comes_back_is_level_with_its_equals_not_with_those_served_before_it() {
+    let tubes =
+        [stretch("first", None, 1, megabits(30)), stretch("video", None, 2, None), stretch("web", None, 2, None)];
+    let mut world = World::new(megabits(40), tubes.to_vec());
+    let video = world.greedy("video", 1);
+    world.greedy("first", 1);
+    world.run(MS * 5000, || Duration::ZERO);
+    let web = world.greedy("web", 1);
+    world.run(MS * 1000, || Duration::ZERO);
+    let (video, web) = (world.rate(&[video], MS * 5000, MS * 6000), world.rate(&[web], MS * 5000, MS * 6000));
+    assert!((4.5..=5.5).contains(&web) && (4.5..=5.5).contains(&video), "{video} {web}");
+}
