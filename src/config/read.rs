@@ -279,6 +279,7 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
     if !parts.broken {
         lint::tube::ceilings(problems, &parts.link, &parts.tubes);
+        lint::tube::floors(problems, &parts.link, &parts.tubes);
         lint::tube::hidden_peaks(problems, &parts.tubes);
         lint::tube::inner_priorities(problems, &parts.tubes);
     }

@@ -43,6 +43,7 @@ impl World {
             within: None,
             priority: 1,
             ceiling: Limit { down: rate, up: rate },
+            floor: Limit::default(),
             share_by: ShareBy::Client,
             flows: None,
             egress: None,

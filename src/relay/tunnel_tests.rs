@@ -54,6 +54,7 @@ impl World {
                 within: None,
                 priority: 1,
                 ceiling: Limit { down: rate, up: rate },
+                floor: Limit::default(),
                 share_by: ShareBy::Flow,
                 flows: None,
                 egress: None,

@@ -196,3 +196,7 @@ impl Governor {
 fn bits(rate: Rate) -> f64 {
     rate.bits_per_second() as f64
 }
+
+#[cfg(test)]
+#[path = "governor_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bucket::Depth;
-use super::node::{Gate, Member, Node, Who, least, quantum, trickle};
+use super::node::{Gate, LEAST_GRANT, Member, Node, Who, least, quantum, trickle, trickles};
 use super::share::Share;
 use super::spec::ShareBy;
 use super::tree::{LINK, Tree};
@@ -29,8 +29,21 @@ pub struct Stretch {
     pub priority: u8,
     /// The most it may use.
     pub ceiling: Option<Rate>,
+    /// What it is to have before others of higher priority take it.
+    pub floor: Option<Rate>,
     /// Between whom it is shared.
     pub share_by: ShareBy,
+}
+
+/// What lies around a tube.
+#[derive(Clone, Copy)]
+struct Around {
+    /// The least of its rates.
+    limit: Option<Rate>,
+    /// One of the tubes has a ceiling.
+    bounded: bool,
+    /// How many compete in the innermost.
+    members: usize,
 }
 
 impl Tree {
@@ -39,37 +52,33 @@ impl Tree {
     pub fn apply(&mut self, layout: &Layout, now: Moment) {
         self.nodes[LINK].ceiling = layout.link;
         for stretch in &layout.tubes {
-            match self.names.get(&stretch.id) {
-                Some(&node) => self.reshape(node, stretch),
-                None => {
-                    let node = Node::new(stretch.priority, stretch.share_by, stretch.ceiling, now);
-                    let node = self.nodes.insert(node);
-                    self.names.insert(stretch.id.clone(), node);
-                }
-            }
+            let &mut node = self.names.entry(stretch.id.clone()).or_insert_with(|| {
+                self.nodes.insert(Node::new(stretch.priority, stretch.share_by, stretch.ceiling, now))
+            });
+            self.reshape(node, stretch);
         }
         for stretch in &layout.tubes {
             let parent = stretch.within.as_ref().and_then(|id| self.names.get(id)).copied().unwrap_or(LINK);
             if let Some(&node) = self.names.get(&stretch.id) {
-                self.nodes[node].parent = parent;
+                self.place(node, parent, stretch.priority);
             }
         }
         self.clear_out(layout);
         self.line_up();
-        self.dress(LINK, None, false, now);
+        self.dress_all(now);
         self.recount();
     }
 
     /// The rate of the link alone, from now on.
     pub fn set_link(&mut self, rate: Option<Rate>, now: Moment) {
         self.nodes[LINK].ceiling = rate;
-        self.dress(LINK, None, false, now);
+        self.dress_all(now);
         self.recount();
     }
 
     fn reshape(&mut self, node: usize, stretch: &Stretch) {
-        self.nodes[node].priority = stretch.priority;
         self.nodes[node].ceiling = stretch.ceiling;
+        self.nodes[node].floor = stretch.floor;
         if self.nodes[node].share.by() == stretch.share_by {
             return;
         }
@@ -83,6 +92,21 @@ impl Tree {
             }
         }
         self.nodes[node].share = share;
+    }
+
+    /// Puts a tube into another, with a priority there. What it was given elsewhere, or by another priority, says nothing
+    /// against those that it now competes with: it begins where they are.
+    fn place(&mut self, node: usize, parent: usize, priority: u8) {
+        let outer = self.nodes[parent].virtual_time(priority);
+        let node = &mut self.nodes[node];
+        let (moved, ranked) = (node.parent != parent, node.priority != priority);
+        (node.parent, node.priority) = (parent, priority);
+        if moved || ranked {
+            node.stake.tag = outer;
+        }
+        if ranked {
+            node.own.tag = node.virtual_time(priority);
+        }
     }
 
     /// Tubes that are no longer named go, but for those with flows and those around them.
@@ -122,28 +146,41 @@ impl Tree {
         }
     }
 
-    /// Sets rates from the link downwards. `bounded`: a tube around this one has a ceiling.
-    fn dress(&mut self, at: usize, around: Option<Rate>, bounded: bool, now: Moment) {
+    /// Sets all rates.
+    fn dress_all(&mut self, now: Moment) {
+        self.dress(LINK, Around { limit: None, bounded: false, members: 1 }, now);
+        let link = &self.nodes[LINK];
+        let asks = |member: &&Member| matches!(member.who, Who::Child(child) if self.nodes[child].gate == Gate::Shaped);
+        let asking = link.members.iter().filter(asks).count();
+        let depth = Depth { idle: Duration::ZERO, busy: Duration::ZERO, least: LEAST_GRANT };
+        self.trickles.change(trickles(link.limit, asking), depth, now, link.waiting > 0);
+    }
+
+    /// Sets rates from one downwards.
+    fn dress(&mut self, at: usize, around: Around, now: Moment) {
         let free = self.nodes[LINK].ceiling.is_none();
         let node = &mut self.nodes[at];
-        node.limit = least(node.ceiling, around);
+        let busy = node.waiting > 0;
+        node.limit = least(node.ceiling, around.limit);
         node.quantum = quantum(node.limit);
         let depth = if at == LINK { Depth::LINK } else { Depth::TUBE };
-        node.bucket.change(node.ceiling, depth, now);
-        let bounded = bounded || (at != LINK && node.ceiling.is_some());
+        node.bucket.change(node.ceiling, depth, now, busy);
+        let bounded = around.bounded || (at != LINK && node.ceiling.is_some());
         node.gate = match (bounded, node.priority) {
             (true, _) => Gate::Shaped,
             (false, _) if free => Gate::Free,
             (false, 0) => Gate::Clear,
             (false, _) => Gate::Shaped,
         };
-        let depth = Depth { idle: Duration::ZERO, busy: Duration::ZERO, least: node.quantum };
-        node.own.floor.change(trickle(node.limit), depth, now);
-        node.stake.floor.change(trickle(node.limit), depth, now);
-        let limit = node.limit;
-        for nth in 0..node.members.len() {
+        let depth = Depth::floor(node.quantum);
+        let members = node.members.len();
+        node.own.floor.change(trickle(node.limit, members), depth, now, busy);
+        let floor = node.floor.and_then(|floor| Some(floor.min(node.limit?)));
+        node.stake.floor.change(floor.max(trickle(node.limit, around.members)), depth, now, busy);
+        let around = Around { limit: node.limit, bounded, members };
+        for nth in 0..members {
             if let Who::Child(child) = self.nodes[at].members[nth].who {
-                self.dress(child, limit, bounded, now);
+                self.dress(child, around, now);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One tube in the tree, and what it and those beside it compete with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bucket::{Bucket, Depth};
@@ -12,7 +13,7 @@ use crate::base::{Moment, Rate};
 const GRANT: Duration = Duration::from_millis(2);
 
 /// The least grant: a full packet, whose header costs as much as a small one's.
-const LEAST_GRANT: usize = 1_500;
+pub(super) const LEAST_GRANT: usize = 1_500;
 
 /// The largest grant: what a socket takes in one write on most machines.
 pub(super) const LARGEST_GRANT: usize = 64 * 1024;
@@ -20,6 +21,10 @@ pub(super) const LARGEST_GRANT: usize = 64 * 1024;
 /// A tube of lower priority always keeps this part of its own or its parent's rate, whichever is smaller: it slows, it is
 /// not cut off. Connections and their acknowledgements stay alive on it.
 const TRICKLE_PERCENT: u64 = 2;
+
+/// All that compete for one rate keep no more than this part of it together: with fifty of them, trickles of 2% would
+/// leave priorities nothing to say.
+const TRICKLES_PERCENT: u64 = 20;
 
 /// Whether flows of a tube have to ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +53,8 @@ pub(super) enum Who {
 /// One competitor's standing.
 #[derive(Debug)]
 pub(super) struct Stake {
-    /// While there is something in it, it is served before others of higher priority, and whatever clear traffic owes
-    /// the link.
+    /// While there is something in it, it is served before others of higher priority. When clear traffic has left the
+    /// link nothing, so it is within what all trickles take together.
     pub(super) floor: Bucket,
     /// Bytes it was given, against others of the same priority.
     pub(super) tag: u64,
@@ -62,13 +67,15 @@ pub(super) struct Node {
     pub(super) parent: usize,
     pub(super) priority: u8,
     pub(super) ceiling: Option<Rate>,
+    /// What it is to have before others of higher priority take it, where that is more than a trickle.
+    pub(super) floor: Option<Rate>,
     pub(super) bucket: Bucket,
     pub(super) share: Share,
     /// Flows that wait here and in the tubes within.
     pub(super) waiting: usize,
     pub(super) members: Vec<Member>,
-    /// The tag of the member served last.
-    pub(super) virtual_time: u64,
+    /// The tag of the member served last, of each priority.
+    pub(super) virtual_time: BTreeMap<u8, u64>,
     /// Of its own flows among the members.
     pub(super) own: Stake,
     /// Among its parent's members.
@@ -85,17 +92,23 @@ impl Node {
             parent: LINK,
             priority,
             ceiling,
+            floor: None,
             bucket: Bucket::new(ceiling, Depth::TUBE, now),
             share: Share::new(by),
             waiting: 0,
             members: Vec::new(),
-            virtual_time: 0,
+            virtual_time: BTreeMap::new(),
             own: Stake::new(now),
             stake: Stake::new(now),
             quantum: LARGEST_GRANT,
             limit: ceiling,
             gate: Gate::Shaped,
         }
+    }
+
+    /// How far those of a priority have come who compete here: who comes back begins there.
+    pub(super) fn virtual_time(&self, priority: u8) -> u64 {
+        self.virtual_time.get(&priority).copied().unwrap_or(0)
     }
 }
 
@@ -125,7 +138,15 @@ pub(super) fn quantum(limit: Option<Rate>) -> usize {
     usize::try_from(bits / 8).unwrap_or(LARGEST_GRANT).clamp(LEAST_GRANT, LARGEST_GRANT)
 }
 
-pub(super) fn trickle(limit: Option<Rate>) -> Option<Rate> {
-    let bits = limit?.bits_per_second() * TRICKLE_PERCENT / 100;
+/// The trickle of one among so many.
+pub(super) fn trickle(limit: Option<Rate>, among: usize) -> Option<Rate> {
+    let among = u64::try_from(among).unwrap_or(u64::MAX).max(TRICKLES_PERCENT / TRICKLE_PERCENT);
+    let bits = limit?.bits_per_second() * TRICKLES_PERCENT / 100 / among;
     Rate::from_bits_per_second(bits.max(1))
+}
+
+/// The trickles of so many together.
+pub(super) fn trickles(limit: Option<Rate>, among: usize) -> Option<Rate> {
+    let percent = u64::try_from(among).unwrap_or(u64::MAX).saturating_mul(TRICKLE_PERCENT).min(TRICKLES_PERCENT);
+    Rate::from_bits_per_second((limit?.bits_per_second() * percent / 100).max(1))
 }

@@ -206,3 +206,7 @@ impl Lane {
         self.seats[flow.0] = Seat::default();
     }
 }
+
+#[cfg(test)]
+#[path = "pacer_tests.rs"]
+mod tests;

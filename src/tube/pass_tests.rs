@@ -21,6 +21,7 @@ fn tube(name: &str, priority: u8, ceiling: Limit) -> Tube {
         id: TubeId::from(name),
         within: None,
         priority,
+        floor: Limit::default(),
         ceiling,
         share_by: ShareBy::Client,
         flows: None,

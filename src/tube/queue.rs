@@ -60,3 +60,7 @@ impl Queue {
         self.recent.iter().map(|(_, extra)| *extra).min()
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

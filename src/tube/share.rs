@@ -360,6 +360,41 @@ mod tests {
         assert!(got[0].abs_diff(got[1]) <= 2 * 5000, "{got:?}");
     }
 
+    /// Newcomers come first, but an endless stream of them, as new addresses or as one's own new connections, leaves those
+    /// who were there one turn in seventeen.
+    #[test]
+    fn an_endless_stream_of_newcomers_starves_nobody() {
+        for one_client in [false, true] {
+            let mut world = World::new(ShareBy::Client);
+            let old = world.admit(sharer(1));
+            world.ask(old, 5000);
+            world.next(5000).unwrap();
+            world.ask(old, 5000);
+            let mut since = 0;
+            for number in 0..1000u32 {
+                for half in 0..2 {
+                    let client = if one_client {
+                        sharer(1).client
+                    } else {
+                        (number * 2 + half + (1 << 28)).to_be_bytes().into()
+                    };
+                    let new = world.admit(Sharer { client, user: None });
+                    world.ask(new, 5000);
+                }
+                since += 1;
+                let (flow, _) = world.next(5000).unwrap();
+                if flow == old {
+                    world.ask(old, 5000);
+                    since = 0;
+                } else {
+                    world.share.leave(&mut world.flows, flow);
+                    world.flows.remove(flow);
+                }
+                assert!(since <= 17 + usize::from(number < 17), "{since} without a turn, {one_client}");
+            }
+        }
+    }
+
     #[test]
     fn who_has_gone_is_forgotten() {
         let mut world = World::new(ShareBy::Client);

@@ -39,6 +39,9 @@ pub struct Tube {
     pub priority: u8,
     /// The most it may use outside its peaks.
     pub ceiling: Limit,
+    /// What it is to have before tubes of higher priority take it; no more than its ceiling. Clear traffic goes before
+    /// it all the same.
+    pub floor: Limit,
     /// Between whom it is shared fairly.
     pub share_by: ShareBy,
     /// The most flows it carries at once.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use slab::Slab;
 
-use super::governor::Setting;
+use super::bucket::{Bucket, Depth};
+pub use super::governor::Setting;
 pub use super::layout::{Layout, Stretch};
 pub use super::node::Gate;
 use super::node::{LARGEST_GRANT, Node, Who};
@@ -41,6 +42,9 @@ pub struct Tree {
     grants: u64,
     /// Bytes that passed so far.
     passed: u64,
+    /// What those on their floor may take of a link that has nothing to give. However many tubes begin at once, their
+    /// trickles come one after another.
+    pub(super) trickles: Bucket,
     /// The wire's own count says when clear traffic is on the link: it is not charged when it is written.
     pub(super) wire_counts: bool,
 }
@@ -57,6 +61,7 @@ impl Tree {
             clear_waiting: 0,
             grants: 0,
             passed: 0,
+            trickles: Bucket::new(None, Depth::LINK, now),
             wire_counts: false,
         }
     }
@@ -120,7 +125,7 @@ impl Tree {
         let home = self.flows[flow.0].tube;
         if self.nodes[home].share.waiting() == 0 {
             let node = &mut self.nodes[home];
-            node.own.tag = node.own.tag.max(node.virtual_time);
+            node.own.tag = node.own.tag.max(node.virtual_time(node.priority));
         }
         self.nodes[home].share.join(&mut self.flows, flow.0);
         self.clear_waiting += usize::from(self.nodes[home].gate != Gate::Shaped);
@@ -133,7 +138,7 @@ impl Tree {
                 // Until now nobody wanted what the bucket brought: it keeps no more of it than a burst.
                 node.bucket.refill(now, false);
                 if at != LINK {
-                    let behind = self.nodes[parent].virtual_time;
+                    let behind = self.nodes[parent].virtual_time(self.nodes[at].priority);
                     let stake = &mut self.nodes[at].stake;
                     stake.tag = stake.tag.max(behind);
                 }
@@ -168,7 +173,8 @@ impl Tree {
     /// What the wire says, one way, until it is looked at again.
     pub fn govern(&mut self, setting: &Setting, now: Moment) {
         self.wire_counts = setting.counts_clear;
-        self.nodes[LINK].bucket.refill(now, true);
+        let link = &mut self.nodes[LINK];
+        link.bucket.refill(now, link.waiting > 0);
         if setting.rate != self.nodes[LINK].bucket.rate() {
             self.set_link(setting.rate, now);
         }
@@ -214,6 +220,10 @@ impl Tree {
         let link = &mut self.nodes[LINK].bucket;
         link.refill(now, true);
         let open = link.permits();
+        self.trickles.refill(now, true);
+        if !open && !self.trickles.permits() {
+            return None;
+        }
         let node = self.choose(LINK, open, now)?;
         self.serve(node, now)
     }
@@ -227,13 +237,14 @@ impl Tree {
             return Some(now);
         }
         let link = self.nodes[LINK].bucket.ready_at();
+        let trickles = self.trickles.ready_at();
         let children = self.nodes[LINK].members.iter().filter_map(|member| match member.who {
             Who::Own => None,
             Who::Child(child) => Some(child),
         });
         let due = children.filter_map(|child| {
             let floor = &self.nodes[child].stake.floor;
-            let link = if floor.rate().is_some() { link.min(floor.ready_at()) } else { link };
+            let link = if floor.rate().is_some() { link.min(floor.ready_at().max(trickles)) } else { link };
             Some(self.ready(child, now)?.max(link))
         });
         due.min().map(|due| due.max(now))
@@ -343,16 +354,16 @@ impl Tree {
         self.passed += bytes as u64;
         let number = self.grants;
         let node = &mut self.nodes[home];
-        node.virtual_time = node.own.tag;
+        node.virtual_time.insert(node.priority, node.own.tag);
         node.own.give(bytes, number, node.quantum);
         let mut at = home;
         while at != LINK {
             let node = &mut self.nodes[at];
             node.bucket.take(bytes);
-            let tag = node.stake.tag;
+            let (priority, tag) = (node.priority, node.stake.tag);
             node.stake.give(bytes, number, node.quantum);
             at = node.parent;
-            self.nodes[at].virtual_time = tag;
+            self.nodes[at].virtual_time.insert(priority, tag);
         }
         // A trickle and clear traffic take from the link even what it does not have.
         let link = &mut self.nodes[LINK];
@@ -360,6 +371,7 @@ impl Tree {
             link.bucket.take(bytes);
         } else {
             link.bucket.charge(bytes, now, true);
+            self.trickles.take(bytes);
         }
         Some(Grant { flow: FlowId(flow), bytes })
     }
@@ -393,3 +405,7 @@ impl Tree {
 #[cfg(test)]
 #[path = "tree_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tree_bounds_tests.rs"]
+mod bounds;

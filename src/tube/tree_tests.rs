@@ -8,14 +8,21 @@ use super::*;
 use crate::base::clock;
 use proptest::prelude::*;
 
-const MS: Duration = Duration::from_millis(1);
+pub(super) const MS: Duration = Duration::from_millis(1);
 
-fn megabits(rate: u64) -> Option<Rate> {
+pub(super) fn megabits(rate: u64) -> Option<Rate> {
     Rate::from_bits_per_second(rate * 1_000_000)
 }
 
-fn stretch(name: &str, within: Option<&str>, priority: u8, ceiling: Option<Rate>) -> Stretch {
-    Stretch { id: TubeId::from(name), within: within.map(TubeId::from), priority, ceiling, share_by: ShareBy::Client }
+pub(super) fn stretch(name: &str, within: Option<&str>, priority: u8, ceiling: Option<Rate>) -> Stretch {
+    Stretch {
+        id: TubeId::from(name),
+        within: within.map(TubeId::from),
+        priority,
+        ceiling,
+        floor: None,
+        share_by: ShareBy::Client,
+    }
 }
 
 fn sharer(number: usize) -> Sharer {
@@ -23,35 +30,35 @@ fn sharer(number: usize) -> Sharer {
 }
 
 /// A tree, its clock, and everything that was granted.
-struct World {
-    tree: Tree,
-    start: Moment,
-    now: Moment,
-    log: Vec<(Moment, FlowId, usize)>,
+pub(super) struct World {
+    pub(super) tree: Tree,
+    pub(super) start: Moment,
+    pub(super) now: Moment,
+    pub(super) log: Vec<(Moment, FlowId, usize)>,
     /// Flows that ask for this again as soon as they are granted something.
-    greedy: HashMap<FlowId, usize>,
+    pub(super) greedy: HashMap<FlowId, usize>,
 }
 
 impl World {
-    fn new(link: Option<Rate>, tubes: Vec<Stretch>) -> World {
+    pub(super) fn new(link: Option<Rate>, tubes: Vec<Stretch>) -> World {
         let start = clock::now();
         let mut tree = Tree::new(start);
         tree.apply(&Layout { link, tubes }, start);
         World { tree, start, now: start, log: Vec::new(), greedy: HashMap::new() }
     }
 
-    fn admit(&mut self, tube: &str, who: usize) -> FlowId {
+    pub(super) fn admit(&mut self, tube: &str, who: usize) -> FlowId {
         self.tree.admit(&TubeId::from(tube), sharer(who)).unwrap()
     }
 
-    fn greedy(&mut self, tube: &str, who: usize) -> FlowId {
+    pub(super) fn greedy(&mut self, tube: &str, who: usize) -> FlowId {
         let flow = self.admit(tube, who);
         self.greedy.insert(flow, 16_384);
         self.tree.enqueue(flow, 16_384, self.now);
         flow
     }
 
-    fn give(&mut self) {
+    pub(super) fn give(&mut self) {
         while let Some(grant) = self.tree.next(self.now) {
             self.log.push((self.now, grant.flow, grant.bytes));
             if let Some(want) = self.greedy.get(&grant.flow) {
@@ -61,7 +68,7 @@ impl World {
     }
 
     /// Goes from due moment to due moment, each time late by what `late` says.
-    fn run(&mut self, time: Duration, mut late: impl FnMut() -> Duration) {
+    pub(super) fn run(&mut self, time: Duration, mut late: impl FnMut() -> Duration) {
         let end = self.now + time;
         loop {
             self.give();
@@ -77,12 +84,12 @@ impl World {
         self.give();
     }
 
-    fn got(&self, flows: &[FlowId], from: Duration, to: Duration) -> usize {
+    pub(super) fn got(&self, flows: &[FlowId], from: Duration, to: Duration) -> usize {
         let span = self.start + from..self.start + to;
         self.log.iter().filter(|(at, flow, _)| span.contains(at) && flows.contains(flow)).map(|(.., bytes)| bytes).sum()
     }
 
-    fn rate(&self, flows: &[FlowId], from: Duration, to: Duration) -> f64 {
+    pub(super) fn rate(&self, flows: &[FlowId], from: Duration, to: Duration) -> f64 {
         self.got(flows, from, to) as f64 * 8.0 / (to - from).as_secs_f64() / 1e6
     }
 }
@@ -303,7 +310,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// The tubes from one to the outermost, by number.
-fn path(tubes: &[Stretch], mut at: usize) -> Vec<usize> {
+pub(super) fn path(tubes: &[Stretch], mut at: usize) -> Vec<usize> {
     let mut path = vec![at];
     while let Some(within) = &tubes[at].within {
         at = within.as_str().parse().unwrap();

@@ -142,6 +142,7 @@ impl Tubes {
                 within: entry.tube.within.clone(),
                 priority: entry.tube.priority,
                 ceiling: entry.tube.ceiling_at(at, calendar).of(direction),
+                floor: entry.tube.floor.of(direction),
                 share_by: entry.tube.share_by,
             };
             let tubes = book.order.iter().filter_map(|id| book.entries.get(id)).map(stretch).collect();

@@ -29,6 +29,7 @@ fn tube(name: &str, within: Option<&str>, priority: u8, ceiling: Limit) -> Tube 
         within: within.map(TubeId::from),
         priority,
         ceiling,
+        floor: Limit::default(),
         share_by: ShareBy::Client,
         flows: None,
         egress: None,

@@ -13,7 +13,7 @@ use crate::tube::{Limit, Link, Peak, ShareBy, Tube};
 
 /// Rates each way, and where they stand.
 #[derive(Clone, Default)]
-pub(in crate::config) struct Ceiling {
+pub(in crate::config) struct Rates {
     pub(in crate::config) down: Option<Placed<Rate>>,
     pub(in crate::config) up: Option<Placed<Rate>>,
 }
@@ -26,11 +26,12 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) priority: u8,
     /// Where the priority stands, if it was written.
     pub(in crate::config) priority_at: Option<Place>,
-    pub(in crate::config) ceiling: Ceiling,
+    pub(in crate::config) ceiling: Rates,
+    pub(in crate::config) floor: Rates,
     pub(in crate::config) share_by: ShareBy,
     pub(in crate::config) flows: Option<u32>,
     pub(in crate::config) egress: Option<Placed<EgressId>>,
-    pub(in crate::config) peaks: Vec<(Placed<Window>, Ceiling)>,
+    pub(in crate::config) peaks: Vec<(Placed<Window>, Rates)>,
     /// Something in it is wrong, so that what it says is not to be trusted.
     pub(in crate::config) faulty: bool,
 }
@@ -43,9 +44,10 @@ const PRIORITY: u8 = 1;
 const MOST: usize = 1_000;
 
 const CEILING: &str = "`ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`";
+const FLOOR: &str = "`floor = { down = \"2 Mbit/s\", up = \"1 Mbit/s\" }`";
 const PEAK: &str = "[{ when = \"Mon-Fri 12:00-14:00\", ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" } }]";
 
-impl Ceiling {
+impl Rates {
     /// The rate one way.
     pub(in crate::config) fn of(&self, direction: Direction) -> Option<&Placed<Rate>> {
         match direction {
@@ -64,7 +66,7 @@ impl Ceiling {
 impl Draft {
     /// Whether it has a ceiling at any time, so that even priority 0 waits.
     pub(in crate::config) fn is_bounded(&self) -> bool {
-        let bounded = |ceiling: &Ceiling| ceiling.down.is_some() || ceiling.up.is_some();
+        let bounded = |ceiling: &Rates| ceiling.down.is_some() || ceiling.up.is_some();
         bounded(&self.ceiling) || self.peaks.iter().any(|(_, ceiling)| bounded(ceiling))
     }
 
@@ -75,6 +77,7 @@ impl Draft {
             within: self.within.as_ref().map(|within| within.value.clone()),
             priority: self.priority,
             ceiling: self.ceiling.limit(),
+            floor: self.floor.limit(),
             share_by: self.share_by,
             flows: self.flows,
             egress: self.egress.as_ref().map(|egress| egress.value.clone()),
@@ -129,7 +132,9 @@ fn tube(name: Placed<String>, mut table: Table<'_>) -> Draft {
     let errors = problems.errors();
     let within = table.take::<String>("within");
     let priority = table.take::<u8>("priority");
-    let ceiling = ceiling(&mut table);
+    let ceiling = limit(&mut table, "ceiling", CEILING);
+    let floor = limit(&mut table, "floor", FLOOR);
+    below(problems, &floor, &ceiling);
     let words = [("client", ShareBy::Client), ("user", ShareBy::User), ("flow", ShareBy::Flow)];
     let share_by = table.choice("share_by", &words).map_or(ShareBy::default(), |by| by.value);
     let flows = table.take::<u32>("flows");
@@ -150,6 +155,7 @@ fn tube(name: Placed<String>, mut table: Table<'_>) -> Draft {
         priority: priority.as_ref().map_or(PRIORITY, |priority| priority.value),
         priority_at: priority.map(|priority| priority.place),
         ceiling,
+        floor,
         share_by,
         flows: flows.map(|flows| flows.value),
         egress: egress.map(|egress| egress.map(|name| EgressId::from(name.as_str()))),
@@ -158,7 +164,7 @@ fn tube(name: Placed<String>, mut table: Table<'_>) -> Draft {
     }
 }
 
-fn peaks(table: &mut Table<'_>) -> Vec<(Placed<Window>, Ceiling)> {
+fn peaks(table: &mut Table<'_>) -> Vec<(Placed<Window>, Rates)> {
     let Some(value) = table.value("peak") else { return Vec::new() };
     if !value.is_list() {
         value.wrong_kind("a list of tables", &format!("for example `peak = {PEAK}`"));
@@ -169,27 +175,42 @@ fn peaks(table: &mut Table<'_>) -> Vec<(Placed<Window>, Ceiling)> {
         peak.needs("when", "\"Mon-Fri 12:00-14:00\"");
         peak.needs("ceiling", "{ down = \"20 Mbit/s\", up = \"8 Mbit/s\" }");
         let when = peak.one_or_list::<Window>("when").unwrap_or_default();
-        let ceiling = ceiling(&mut peak);
+        let ceiling = limit(&mut peak, "ceiling", CEILING);
         peak.finish();
         peaks.extend(when.into_iter().map(|when| (when, ceiling.clone())));
     }
     peaks
 }
 
-fn ceiling(table: &mut Table<'_>) -> Ceiling {
-    let Some(value) = table.value("ceiling") else { return Ceiling::default() };
-    let Some(mut inner) = value.table("`ceiling`".to_owned(), CEILING) else { return Ceiling::default() };
+fn limit(table: &mut Table<'_>, key: &'static str, example: &str) -> Rates {
+    let Some(value) = table.value(key) else { return Rates::default() };
+    let Some(mut inner) = value.table(format!("`{key}`"), example) else { return Rates::default() };
     let empty = !inner.has("down") && !inner.has("up");
-    let ceiling = rates(&mut inner);
+    let limit = rates(&mut inner);
     if empty {
-        value.wrong("`ceiling` names neither `down` nor `up`", format!("for example {CEILING}"));
+        value.wrong(format!("`{key}` names neither `down` nor `up`"), format!("for example {example}"));
     }
     inner.finish();
-    ceiling
+    limit
 }
 
-fn rates(table: &mut Table<'_>) -> Ceiling {
-    Ceiling { down: table.take("down"), up: table.take("up") }
+/// Records floors above the ceiling of the same tube.
+fn below(problems: &Problems, floor: &Rates, ceiling: &Rates) {
+    for direction in Direction::BOTH {
+        if let (Some(floor), Some(ceiling)) = (floor.of(direction), ceiling.of(direction))
+            && floor.value > ceiling.value
+        {
+            let message = format!(
+                "the floor is above the ceiling of the same tube: {} {direction} does not fit in {}",
+                floor.value, ceiling.value
+            );
+            problems.error(&floor.place, message, format!("write `{direction} = \"{}\"` or less", ceiling.value));
+        }
+    }
+}
+
+fn rates(table: &mut Table<'_>) -> Rates {
+    Rates { down: table.take("down"), up: table.take("up") }
 }
 
 /// Records names that do not exist, and tubes that lie in themselves.

@@ -1,4 +1,5 @@
-//! Tubes that nothing uses, priorities that promise too much, ceilings that never bind and peaks that never hold.
+//! Tubes that nothing uses, priorities and floors that promise too much, ceilings that never bind and peaks that never
+//! hold.
 
 use std::collections::{HashMap, HashSet};
 
@@ -80,6 +81,61 @@ fn say(problems: &Problems, tube: &Draft, rate: &Placed<Rate>, lower: Rate, whos
         tube.id, rate.value
     );
     problems.warning(&rate.place, message, format!("the lower one holds; write `{direction} = \"{lower}\"` or less"));
+}
+
+/// Warns of floors that cannot hold: of what is clear and never waits, above a ceiling of its own at some time, and side
+/// by side more than the tube around them, or the link, always has.
+pub(in crate::config) fn floors(problems: &Problems, link: &Link, tubes: &[Draft]) {
+    let by_name: HashMap<&TubeId, &Draft> = tubes.iter().map(|tube| (&tube.id, tube)).collect();
+    for direction in Direction::BOTH {
+        let mut sums: HashMap<Option<&TubeId>, u64> = HashMap::new();
+        for tube in tubes.iter().filter(|tube| !tube.faulty) {
+            let Some(floor) = tube.floor.of(direction) else { continue };
+            let id = &tube.id;
+            if tube.priority == 0 && !std::iter::once(tube).chain(around(&by_name, tube)).any(Draft::is_bounded) {
+                let message = format!("tube `{id}` is clear and never waits: its floor says nothing");
+                problems.warning(&floor.place, message, "take `floor` away, or give the tube a ceiling");
+                continue;
+            }
+            if let Some(lower) = lowest(tube, direction).filter(|lower| *lower < floor.value) {
+                let message = format!("the floor of tube `{id}` is above its ceiling in a peak: {direction} {lower}");
+                problems.warning(&floor.place, message, "the lower one holds");
+            }
+            let sum = sums.entry(tube.within.as_ref().map(|within| &within.value)).or_default();
+            let before = *sum;
+            *sum = before.saturating_add(floor.value.bits_per_second());
+            let Some((lower, whose)) = least_around(&by_name, link, tube, direction) else { continue };
+            let fits = |sum: u64| sum <= lower.bits_per_second();
+            // Said once, where the sum passes what there is.
+            if fits(before) && !fits(*sum) {
+                let message = format!(
+                    "the floors up to that of tube `{id}` are more than {whose} always has, {lower} {direction}"
+                );
+                let hint = "they cannot all hold, and would leave priorities nothing to say; lower some of them";
+                problems.warning(&floor.place, message, hint);
+            }
+        }
+    }
+}
+
+/// The least ceiling that a tube has at any time.
+fn lowest(tube: &Draft, direction: Direction) -> Option<Rate> {
+    let peaks = tube.peaks.iter().map(|(_, ceiling)| ceiling).take(PEAKS);
+    let all = std::iter::once(&tube.ceiling).chain(peaks).filter_map(|rates| rates.of(direction));
+    all.map(|rate| rate.value).min()
+}
+
+/// The least rate at any time of the tubes around one, and of the link.
+fn least_around(
+    by_name: &HashMap<&TubeId, &Draft>,
+    link: &Link,
+    tube: &Draft,
+    direction: Direction,
+) -> Option<(Rate, String)> {
+    let tubes = around(by_name, tube);
+    let tubes = tubes.filter_map(|tube| Some((lowest(tube, direction)?, format!("tube `{}`", tube.id))));
+    let link = link.rate.of(direction).map(|rate| (rate, "the link".to_owned()));
+    tubes.chain(link).min_by_key(|(rate, _)| *rate)
 }
 
 /// Warns of peaks in a window that an earlier peak of the same tube holds already.

@@ -10,7 +10,7 @@ fn hints_say_what_to_write() {
         (
             "key",
             "colour = 1",
-            "allowed here: `within`, `priority`, `ceiling`, `share_by`, `flows`, `egress` and `peak`",
+            "allowed here: `within`, `priority`, `ceiling`, `floor`, `share_by`, `flows`, `egress` and `peak`",
         ),
         ("ceiling", "ceiling = 5", "write it as `ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`"),
         ("egress", "egress = \"wann\"", "did you mean `wan`?"),

@@ -83,6 +83,12 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "\"60 Mbit/s\"",
             "15:11 `ceiling` is a string, but must be a table",
         ),
+        ("priority = 0", "floor = { }", "12:9 `floor` names neither `down` nor `up`"),
+        (
+            "20 Mbit/s\" }",
+            "20 Mbit/s\" }\nfloor = { down = \"60 Mbit/s\", up = \"21 Mbit/s\" }",
+            "16:36 the floor is above the ceiling of the same tube: 21 Mbit/s up does not fit in 20 Mbit/s",
+        ),
         ("down = \"60", "dwon = \"60", "15:13 unknown key `dwon` in `ceiling`"),
         ("priority = 0", "egress = \"wn\"", "12:10 there is no egress \"wn\""),
         ("priority = 0", "within = \"internt\"", "12:10 there is no tube \"internt\""),

@@ -341,3 +341,37 @@ fn an_answer_that_would_never_be_dialled_is_named() {
     let found = warnings(&format!("{GATEWAY}{dns}"), POLICY, "");
     assert_eq!(found, ["warning clearway.toml:21:29 `a` is at 169.254.0.1, which `[guard] deny` refuses"]);
 }
+
+#[test]
+fn floors_that_cannot_hold_are_named() {
+    for (social, expected) in [
+        ("within = \"internet\"\nfloor = { down = \"60 Mbit/s\" }", vec![]),
+        (
+            "within = \"internet\"\nfloor = { down = \"61 Mbit/s\" }",
+            vec![
+                "21:18 the floors up to that of tube `social` are more than tube `internet` always has, 60 Mbit/s down",
+            ],
+        ),
+        (
+            "within = \"internet\"\nfloor = { up = \"9 Mbit/s\" }\n\
+             [tube.video]\nwithin = \"internet\"\nfloor = { up = \"12 Mbit/s\" }",
+            vec![
+                "22:7 nothing flows through tube `video`: no category and no rule names it",
+                "24:16 the floors up to that of tube `video` are more than tube `internet` always has, 20 Mbit/s up",
+            ],
+        ),
+        (
+            "floor = { up = \"2 Mbit/s\" }\nceiling = { up = \"3 Mbit/s\" }\n\
+             peak = [{ when = \"12:00-14:00\", ceiling = { up = \"1 Mbit/s\" } }]",
+            vec!["20:16 the floor of tube `social` is above its ceiling in a peak: up 1 Mbit/s"],
+        ),
+        (
+            "priority = 0\nfloor = { up = \"2 Mbit/s\" }",
+            vec!["21:16 tube `social` is clear and never waits: its floor says nothing"],
+        ),
+    ] {
+        let found = warnings(&format!("{GATEWAY}[tube.social]\n{social}\n"), &in_social(), "");
+        let expected: Vec<_> = expected.iter().map(|line| format!("warning clearway.toml:{line}")).collect();
+        assert_eq!(found, expected, "{social}");
+    }
+}
