@@ -448,6 +448,34 @@ mod tests {
             prop_assert!(most - least <= 4 * quantum, "{got:?}");
         }
 
+        /// One person's flows, that ask for any pieces and come back after a few grants to others: none waits longer than
+        /// a few rounds for its next.
+        #[test]
+        fn no_flow_of_one_sharer_waits_long(
+            count in 2usize..30,
+            asks in prop::collection::vec((1usize..20_000, 0usize..6), 800),
+        ) {
+            let mut world = World::new(ShareBy::Client);
+            let flows: Vec<usize> = (0..count).map(|_| world.admit(sharer(1))).collect();
+            let mut away: Vec<(usize, usize)> = flows.iter().map(|flow| (0, *flow)).collect();
+            // Bytes given to others since it began to wait.
+            let mut waited: HashMap<usize, usize> = HashMap::new();
+            for (step, (want, late)) in asks.into_iter().enumerate() {
+                away.retain(|(due, flow)| {
+                    if *due <= step {
+                        world.ask(*flow, want);
+                        waited.insert(*flow, 0);
+                    }
+                    *due > step
+                });
+                let Some((flow, bytes)) = world.next(4000) else { continue };
+                waited.remove(&flow);
+                waited.values_mut().for_each(|sum| *sum += bytes);
+                prop_assert!(waited.values().all(|sum| *sum <= 3 * count * 4000), "{waited:?}");
+                away.push((step + late, flow));
+            }
+        }
+
         /// Whatever comes, asks, gives up and goes: the counts are right, and everyone who waits is served.
         #[test]
         fn nobody_is_lost(steps in prop::collection::vec((0u8..5, 0usize..20, 0u8..5), 1..300)) {

@@ -142,7 +142,9 @@ impl Play {
         // Trickles may add a fifth to what the link is said to carry, and come one grant early.
         let link = self.world.tree.nodes[LINK].ceiling;
         self.link.rate(link.map(|rate| rate.times(1.2)), Depth::LINK, now);
-        self.link.bound = self.link.bound.max(link.map_or(0.0, |rate| 3.0 * quantum(Some(rate)) as f64 + 6000.0));
+        let held = |rate: Rate| (rate.bytes_per_second() * Depth::LINK.busy.as_secs_f64()).max(3000.0);
+        let most = link.map_or(0.0, |rate| held(rate) + 2.0 * quantum(link) as f64 + 1501.0);
+        self.link.bound = self.link.bound.max(most);
     }
 
     fn ask(&mut self, flow: FlowId, want: usize) {
