@@ -120,11 +120,13 @@ impl Opened {
             return Ok(fault);
         }
         if let Some(name) = self.other_name(hello)?
-            && let Some(other) = self.judge_name(name).await?
-            && tunnel.replace_origin(other.stream).is_err()
+            && let Some((other, window)) = self.judge_name(name).await?
         {
-            // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
-            return Ok(Fault::new(Side::Policy, Reason::Blocked));
+            if tunnel.replace_origin(other.stream).is_err() {
+                // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
+                return Ok(Fault::new(Side::Policy, Reason::Blocked));
+            }
+            tunnel = tunnel.with_window(window);
         }
         Ok(tunnel.run(&self.pass, &*self.live).await)
     }
@@ -146,7 +148,7 @@ impl Opened {
 
     /// Judges the flow again by the name in its first bytes. Where that verdict leaves by another egress, so does the
     /// flow.
-    async fn judge_name(&self, name: Name) -> Result<Option<Dialled>, End> {
+    async fn judge_name(&self, name: Name) -> Result<Option<(Dialled, Window)>, End> {
         self.live.open.sni(name.clone());
         let left = {
             let mut state = self.live.state();
@@ -158,7 +160,7 @@ impl Opened {
             self.live.state().left = left;
             return Ok(None);
         }
-        dial(&self.carrier, &self.live, &self.pass, &verdict.egress).await.map(|(dialled, _)| Some(dialled))
+        dial(&self.carrier, &self.live, &self.pass, &verdict.egress).await.map(Some)
     }
 }
 

@@ -38,7 +38,7 @@ const LITTLE: f64 = 0.2;
 /// Over this the rates are averaged that were seen.
 const AVERAGE: Duration = Duration::from_millis(50);
 /// What a link is taken for until it shows what it is.
-pub const UNKNOWN: u64 = 1_000_000_000;
+const UNKNOWN: u64 = 1_000_000_000;
 
 /// One way.
 #[derive(Clone, Copy, Debug)]

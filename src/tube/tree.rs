@@ -409,3 +409,7 @@ mod tests;
 #[cfg(test)]
 #[path = "tree_bounds_tests.rs"]
 mod bounds;
+
+#[cfg(test)]
+#[path = "tree_turns_tests.rs"]
+mod turns;

@@ -1,0 +1,85 @@
+//! Floors, trickles and turns between tubes: the cases that were found to matter, in virtual time.
+
+use super::tests::{MS, World, megabits, stretch};
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn a_floor_is_kept_from_higher_priorities_but_not_from_clear_traffic() {
+    let mut low = stretch("low", None, 2, megabits(30));
+    low.floor = megabits(8);
+    let mut world =
+        World::new(megabits(50), vec![stretch("clear", None, 0, None), stretch("high", None, 1, None), low]);
+    let high = world.greedy("high", 1);
+    let low = world.greedy("low", 1);
+    let mut share = |clear: usize, from: u32| {
+        for _ in 0..2000 {
+            world.run(MS, || Duration::ZERO);
+            world.tree.charge(clear * 125, world.now);
+        }
+        let (from, to) = (MS * (from + 200), MS * (from + 2000));
+        (world.rate(&[high], from, to), world.rate(&[low], from, to))
+    };
+    let (high, low) = share(0, 0);
+    assert!((7.8..=8.4).contains(&low) && (49.0..=50.5).contains(&(high + low)), "{high} {low}");
+    let (high, low) = share(40, 2000);
+    assert!((7.8..=8.4).contains(&low) && (9.5..=10.5).contains(&(high + low)), "{high} {low}");
+    let (high, low) = share(60, 4000);
+    assert!(low >= 0.5 && high + low <= 2.1, "beside clear traffic that takes it all: {high} {low}");
+}
+
+#[test]
+fn floors_that_are_more_than_there_is_are_each_kept_in_turn() {
+    let tubes = ["a", "b", "c"].map(|name| Stretch { floor: megabits(8), ..stretch(name, None, 1, None) });
+    let mut world = World::new(megabits(12), tubes.to_vec());
+    let flows = ["a", "b", "c"].map(|name| world.greedy(name, 1));
+    world.run(MS * 3000, || MS);
+    for flow in flows {
+        assert!((3.8..=4.2).contains(&world.rate(&[flow], MS * 500, MS * 3000)));
+    }
+}
+
+#[test]
+fn fifty_trickles_leave_priorities_their_say() {
+    let mut tubes = vec![stretch("first", None, 1, None)];
+    tubes.extend((0..60).map(|tube| stretch(&tube.to_string(), None, 2, None)));
+    let mut world = World::new(megabits(100), tubes);
+    let first = world.greedy("first", 1);
+    let others: Vec<FlowId> = (0..60).map(|tube| world.greedy(&tube.to_string(), 2)).collect();
+    world.run(MS * 3000, || Duration::ZERO);
+    let (first, others) = (world.rate(&[first], MS * 1000, MS * 3000), world.rate(&others, MS * 1000, MS * 3000));
+    assert!(first >= 79.0 && (17.0..=21.0).contains(&others), "{first} {others}");
+}
+
+#[test]
+fn a_tube_put_elsewhere_starts_level_with_those_it_finds_there() {
+    let tubes = |within| {
+        vec![
+            stretch("outer", None, 1, None),
+            stretch("here", Some("outer"), 1, None),
+            stretch("moved", within, 1, None),
+        ]
+    };
+    let mut world = World::new(megabits(40), tubes(None));
+    let moved = world.greedy("moved", 1);
+    world.run(MS * 4000, || MS);
+    world.tree.apply(&Layout { link: megabits(40), tubes: tubes(Some("outer")) }, world.now);
+    let here = world.greedy("here", 1);
+    world.run(MS * 1000, || MS);
+    let (moved, here) = (world.rate(&[moved], MS * 4000, MS * 5000), world.rate(&[here], MS * 4000, MS * 5000));
+    assert!((moved - here).abs() < 1.0, "{moved} {here}");
+}
+
+#[test]
+fn who_comes_back_is_level_with_its_equals_not_with_those_served_before_it() {
+    let tubes =
+        [stretch("first", None, 1, megabits(30)), stretch("video", None, 2, None), stretch("web", None, 2, None)];
+    let mut world = World::new(megabits(40), tubes.to_vec());
+    let video = world.greedy("video", 1);
+    world.greedy("first", 1);
+    world.run(MS * 5000, || Duration::ZERO);
+    let web = world.greedy("web", 1);
+    world.run(MS * 1000, || Duration::ZERO);
+    let (video, web) = (world.rate(&[video], MS * 5000, MS * 6000), world.rate(&[web], MS * 5000, MS * 6000));
+    assert!((4.5..=5.5).contains(&web) && (4.5..=5.5).contains(&video), "{video} {web}");
+}
