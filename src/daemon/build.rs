@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
+use super::limits::Descriptors;
 use crate::config::Config;
 use crate::egress::{self, Egresses, Origins, Resolver};
-use crate::flow::{Current, Parts, Plan, Ways};
+use crate::flow::{Current, Parts, Plan, Way, Ways};
 
 /// The plan of a configuration: all that judging needs, and nothing that touches the network.
 pub fn plan(config: &Config, generation: u64) -> Plan {
@@ -25,42 +26,60 @@ pub fn plan(config: &Config, generation: u64) -> Plan {
 
 /// Builds plans with their ways out. A resolver outlives a reload that does not concern it, and keeps what it knows.
 pub struct Builder {
-    origins: Origins,
+    clear: Kept,
+    rest: Kept,
     /// Owns the connections to origins. They are no flows: a drain does not wait for idle ones.
     tasks: TaskTracker,
+}
+
+/// What a compartment keeps from plan to plan.
+struct Kept {
+    origins: Origins,
     resolver: Mutex<Option<(egress::Dns, Arc<Resolver>)>>,
+    /// Names that it looks up at once.
+    names: usize,
 }
 
 impl Builder {
-    /// Reads the system's roots of trust. At most `most_idle` connections to origins are kept between requests.
-    pub fn new(most_idle: usize) -> Self {
+    /// Reads the system's roots of trust. Each compartment has half of what there is.
+    pub fn new(descriptors: Descriptors) -> Self {
         let tasks = TaskTracker::new();
-        Builder { origins: Origins::new(tasks.clone(), most_idle), tasks, resolver: Mutex::new(None) }
+        let (idle, names) = (descriptors.idle / 2, descriptors.names / 2);
+        let kept = |origins| Kept { origins, resolver: Mutex::default(), names };
+        let clear = Origins::new(tasks.clone(), idle);
+        let rest = clear.beside(idle);
+        Builder { clear: kept(clear), rest: kept(rest), tasks }
     }
 
     /// Closes idle connections to origins and waits for those of flows that have been ended.
     pub async fn close(&self) {
-        self.origins.close();
+        self.clear.origins.close();
+        self.rest.origins.close();
         self.tasks.close();
         self.tasks.wait().await;
     }
 
     /// A whole new plan.
     pub fn build(&self, config: &Config, generation: u64) -> Current {
-        let egresses = Egresses::new(&config.egress, self.resolver(&config.egress.dns));
-        let origins = self.origins.clone();
-        Current { plan: Arc::new(plan(config, generation)), ways: Ways { egresses, origins } }
+        let ways = Ways { clear: self.clear.way(&config.egress), rest: self.rest.way(&config.egress) };
+        Current { plan: Arc::new(plan(config, generation)), ways }
+    }
+}
+
+impl Kept {
+    fn way(&self, spec: &egress::Spec) -> Way {
+        Way { egresses: Egresses::new(spec, self.resolver(&spec.dns)), origins: self.origins.clone() }
     }
 
     fn resolver(&self, dns: &egress::Dns) -> Arc<Resolver> {
-        let mut kept = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, resolver)) = &*kept
+        let mut known = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, resolver)) = &*known
             && of == dns
         {
             return Arc::clone(resolver);
         }
-        let resolver = Arc::new(Resolver::new(dns));
-        *kept = Some((dns.clone(), Arc::clone(&resolver)));
+        let resolver = Arc::new(Resolver::new(dns, self.names));
+        *known = Some((dns.clone(), Arc::clone(&resolver)));
         resolver
     }
 }

@@ -9,6 +9,7 @@ use crate::account::{Known, LinkLevel, ListFacts, Refusals};
 use crate::base::{CategoryId, Direction, Rate, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
+use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
@@ -125,7 +126,8 @@ impl Gateway for Seen {
     fn reload(&self) -> BoxFuture<ReloadOutcome> {
         let daemon = Arc::clone(&self.0);
         // On the data plane's threads, which have the time: this one is for whoever looks on.
-        let reloading = self.0.chores.spawn_on(async move { daemon.reload().await }, &self.0.runtime);
+        let runtime = self.0.carrier.bulkheads.runtime(Compartment::Rest);
+        let reloading = self.0.chores.spawn_on(async move { daemon.reload().await }, runtime);
         let generation = Arc::clone(&self.0);
         Box::pin(async move {
             let reloaded = reloading.await.unwrap_or(Reloaded::Refused(Refused::BrokeOff));

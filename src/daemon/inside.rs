@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::run::{Daemon, RunError};
+use super::threads::Threads;
 use crate::base::clock;
 use crate::config;
 
@@ -30,17 +31,14 @@ impl Inside {
         let outcome = config::read(path, clock::wall());
         let config = outcome.config.ok_or(RunError::Configuration(outcome.problems))?;
         let failed = |error| RunError::Machine("cannot start threads", error);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("clearway-data")
-            .build()
-            .map_err(failed)?;
+        let threads = Threads::start().map_err(failed)?;
+        let bulkheads = threads.bulkheads();
         let stop = CancellationToken::new();
         let (told, path) = (stop.clone(), path.to_owned());
         let (ready, opened) = mpsc::channel();
         let gateway = move || {
-            runtime.block_on(async {
-                let daemon = Daemon::start(&path, config)?;
+            threads.run(async {
+                let daemon = Daemon::start(&path, config, bulkheads)?;
                 let life = async {
                     let listening = daemon.listeners.addresses();
                     let _ = ready.send(listening.first().map(|(_, address)| *address));

@@ -9,6 +9,8 @@ pub struct Descriptors {
     pub connections: usize,
     /// Connections to origins that wait for their next request.
     pub idle: usize,
+    /// Names that are looked up at once.
+    pub names: usize,
 }
 
 /// The most that is held back for what is no flow: listeners, the admin's connections, logs, name servers, lists being
@@ -28,6 +30,18 @@ pub fn hasten() {
     }
 }
 
+/// How much later than that whatever can wait is run: by five steps a thread gets a third of one before it (sched(7)),
+/// and is interrupted when that wakes.
+const BEHIND: i32 = 5;
+
+/// Has this thread stand back behind the others of the process.
+pub fn give_way() {
+    let behind = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + BEHIND));
+    if let Err(error) = behind {
+        tracing::debug!(%error, "clear flows' threads run with no more priority than others");
+    }
+}
+
 /// Raises the limit on open descriptors as far as it goes without privilege.
 pub fn raise() -> Descriptors {
     let limit = getrlimit(Resource::Nofile);
@@ -38,11 +52,12 @@ pub fn raise() -> Descriptors {
     share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
 }
 
-/// A quarter is held back, half of that for idle connections; the rest is two for each client.
+/// A quarter is held back, half of that for idle connections and half of what is left for look-ups; the rest is two for
+/// each client. A look-up takes two, one for each family, of which one is the place of the connection that it is for.
 fn share(descriptors: u64) -> Descriptors {
     let reserve = RESERVE.min(descriptors / 4);
     let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    Descriptors { connections: whole((descriptors - reserve) / 2), idle: whole(reserve / 2) }
+    Descriptors { connections: whole((descriptors - reserve) / 2), idle: whole(reserve / 2), names: whole(reserve / 4) }
 }
 
 #[cfg(test)]
@@ -52,10 +67,11 @@ mod tests {
     #[test]
     fn the_shares_never_add_up_to_more_than_there_is() {
         for descriptors in [64, 200, 1024, 20_000, 1_048_576] {
-            let Descriptors { connections, idle } = share(descriptors);
-            let left = descriptors.checked_sub((connections * 2 + idle) as u64);
-            assert!(left >= Some((descriptors / 8).min(RESERVE / 2)), "{descriptors}");
-            assert!(connections > 0 && idle > 0);
+            let Descriptors { connections, idle, names } = share(descriptors);
+            let left = descriptors.checked_sub((connections * 2 + idle + names) as u64);
+            assert!(left >= Some((descriptors / 16).min(RESERVE / 4)), "{descriptors}");
+            // Each compartment has half of these.
+            assert!(connections > 0 && idle > 1 && names > 1);
         }
     }
 }

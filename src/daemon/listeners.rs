@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::ListenerId;
-use crate::flow::{self, Carrier, Entrance};
+use crate::flow::{self, Berth, Carrier, Compartment, Entrance};
 use crate::listen;
 
 /// Those that are open.
@@ -62,7 +62,8 @@ impl Listeners {
     ///
     /// # Errors
     /// The first socket that cannot be opened; nothing changes then.
-    pub fn bind(&self, specs: &[listen::Spec]) -> Result<Bound, BindError> {
+    pub fn bind(&self, specs: &[listen::Spec], carrier: &Carrier) -> Result<Bound, BindError> {
+        let _inside = carrier.bulkheads.runtime(Compartment::Clear).enter();
         let open = self.open();
         let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
         let bound = new.map(|spec| {
@@ -95,7 +96,7 @@ impl Listeners {
             let close = carrier.drain.child_token();
             let (id, named) = watch::channel(spec.id.clone());
             let accepting = accept(Arc::clone(carrier), Arc::clone(&socket), named, self.room(), close.clone());
-            carrier.tasks.spawn(accepting);
+            carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, id, local, socket, close });
         }
     }
@@ -164,9 +165,10 @@ async fn accept(
             () = close.cancelled() => return,
         };
         let (place, filled) = room.take();
-        let entrance = Entrance { listener: listener.borrow().clone(), client, filled, cut: CancellationToken::new() };
+        let (berth, cut) = (Berth::default(), CancellationToken::new());
+        let entrance = Entrance { listener: listener.borrow().clone(), client, filled, berth: berth.clone(), cut };
         let served = flow::serve(Arc::clone(&carrier), stream, entrance);
-        carrier.tasks.spawn(async move {
+        carrier.bulkheads.carry(berth, async move {
             served.await;
             drop(place);
         });

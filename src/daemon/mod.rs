@@ -9,6 +9,7 @@ mod link;
 pub mod listeners;
 pub mod reload;
 pub mod run;
+mod threads;
 
 pub use build::plan;
 pub use inside::Inside;

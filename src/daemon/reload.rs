@@ -75,7 +75,7 @@ impl Daemon {
         self.unchanged(&config)?;
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let next = self.builder.build(&config, generation);
-        let bound = self.listeners.bind(&config.listeners)?;
+        let bound = self.listeners.bind(&config.listeners, &self.carrier)?;
 
         // From here on nothing can fail.
         warn(&outcome.problems);

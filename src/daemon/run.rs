@@ -15,11 +15,12 @@ use tokio_util::task::TaskTracker;
 use super::build::Builder;
 use super::gateway::Seen;
 use super::listeners::Listeners;
+use super::threads::Threads;
 use super::{edges, limits, link};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
-use crate::flow::Carrier;
+use crate::flow::{Bulkheads, Carrier};
 use crate::portal::{self, Place, Portal, PortalError};
 use crate::tube::Tubes;
 
@@ -56,8 +57,6 @@ pub struct Daemon {
     pub(super) ready: AtomicBool,
     pub(super) generation: AtomicU64,
     pub(super) started: (Moment, Timestamp),
-    /// Where the data plane's tasks run.
-    pub(super) runtime: tokio::runtime::Handle,
     /// Owns what is no flow; a drain does not wait for it.
     pub(super) chores: TaskTracker,
     /// Wakes the keeper of edges.
@@ -87,18 +86,13 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     };
     warn(&outcome.problems);
     limits::hasten();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("clearway-data")
-        .build()
-        .map_err(|error| RunError::Machine("cannot start threads", error))?;
-    let ended = runtime.block_on(async {
+    let threads = Threads::start().map_err(|error| RunError::Machine("cannot start threads", error))?;
+    let bulkheads = threads.bulkheads();
+    threads.run(async {
         let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
-        let daemon = Daemon::start(path, config)?;
+        let daemon = Daemon::start(path, config, bulkheads)?;
         daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals)).await
-    });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    ended
+    })
 }
 
 /// Warnings go to the log a line each; `check` shows them with their excerpts.
@@ -125,15 +119,15 @@ impl Signals {
 }
 
 impl Daemon {
-    pub(super) fn start(path: &Path, config: Config) -> Result<Arc<Self>, RunError> {
+    pub(super) fn start(path: &Path, config: Config, bulkheads: Arc<Bulkheads>) -> Result<Arc<Self>, RunError> {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
-        let builder = Builder::new(descriptors.idle);
+        let builder = Builder::new(descriptors);
         let first = builder.build(&config, 1);
-        let carrier = Carrier::new(first, tubes, account);
+        let carrier = Carrier::new(first, tubes, account, bulkheads);
         let listeners = Listeners::new(descriptors.connections);
         let daemon = Arc::new(Daemon {
             path: path.to_owned(),
@@ -144,7 +138,6 @@ impl Daemon {
             ready: AtomicBool::new(false),
             generation: AtomicU64::new(1),
             started: (clock::now(), clock::wall()),
-            runtime: tokio::runtime::Handle::current(),
             chores: TaskTracker::new(),
             changed: Arc::default(),
             draining: CancellationToken::new(),
@@ -176,7 +169,7 @@ impl Daemon {
         life: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let specs = self.state().config.listeners.clone();
-        let bound = self.listeners.bind(&specs)?;
+        let bound = self.listeners.bind(&specs, &self.carrier)?;
         self.listeners.apply(&self.carrier, &specs, bound);
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
@@ -235,9 +228,9 @@ impl Daemon {
         tracing::info!(flows = open, patience_s = patience.as_secs(), "draining: no new flows");
         self.listeners.close();
         self.carrier.drain.cancel();
-        self.carrier.tasks.close();
+        self.carrier.bulkheads.tasks.close();
         tokio::select! {
-            () = self.carrier.tasks.wait() => tracing::info!("drained"),
+            () = self.carrier.bulkheads.tasks.wait() => tracing::info!("drained"),
             () = tokio::time::sleep(patience) => {
                 tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
             }
@@ -250,9 +243,9 @@ impl Daemon {
         self.carrier.drain.cancel();
         self.carrier.account.stopping();
         self.carrier.stop_all(Reason::Drained);
-        self.carrier.tasks.close();
+        self.carrier.bulkheads.tasks.close();
         let last = async {
-            self.carrier.tasks.wait().await;
+            self.carrier.bulkheads.tasks.wait().await;
             self.builder.close().await;
         };
         if tokio::time::timeout(LAST_RECORDS, last).await.is_err() {

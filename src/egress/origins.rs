@@ -42,8 +42,7 @@ pub trait Admission: Send + Sync {
     fn admit<'a>(&'a self) -> Pin<Box<dyn Future<Output = Buffers> + Send + 'a>>;
 }
 
-/// Every connection to origins and parents that speaks HTTP/1.1. One for the process, whatever its configuration does;
-/// cheap to clone.
+/// Connections to origins and parents that speak HTTP/1.1. They outlive configurations; cheap to clone.
 #[derive(Clone)]
 pub struct Origins {
     inner: Arc<Inner>,
@@ -192,6 +191,13 @@ impl Origins {
             Arc::new(config)
         });
         let kept = Mutex::new(Kept { pool: Pool::new(most_idle), sweeping: false });
+        Origins { inner: Arc::new(Inner { kept, tls, tracker, closing: CancellationToken::new() }) }
+    }
+
+    /// Others, with connections and places of their own, whose certificates are checked the same way.
+    pub fn beside(&self, most_idle: usize) -> Self {
+        let kept = Mutex::new(Kept { pool: Pool::new(most_idle), sweeping: false });
+        let (tls, tracker) = (self.inner.tls.clone(), self.inner.tracker.clone());
         Origins { inner: Arc::new(Inner { kept, tls, tracker, closing: CancellationToken::new() }) }
     }
 

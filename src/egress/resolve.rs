@@ -11,6 +11,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::system_conf::read_system_conf;
+use tokio::sync::Semaphore;
 
 use super::spec::Dns;
 use crate::base::Name;
@@ -21,6 +22,9 @@ pub struct Resolver {
     hosts: HashMap<Name, Vec<IpAddr>>,
     /// The text is why there are no servers.
     dns: Result<TokioResolver, String>,
+    /// One for each name that may be looked up at once: servers that are silent about some names must not cost a
+    /// descriptor for each who asks for them.
+    places: Semaphore,
 }
 
 /// Why a name has no addresses.
@@ -58,9 +62,9 @@ const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
 impl Resolver {
     /// A resolver as `[dns]` describes it. Where no server is named and the system names none either, every name
-    /// outside the `hosts` table fails, and says so.
-    pub fn new(dns: &Dns) -> Self {
-        Resolver { hosts: dns.hosts.clone(), dns: servers(dns).and_then(client) }
+    /// outside the `hosts` table fails, and says so. So many names are looked up at once; more of them wait.
+    pub fn new(dns: &Dns, at_once: usize) -> Self {
+        Resolver { hosts: dns.hosts.clone(), dns: servers(dns).and_then(client), places: Semaphore::new(at_once) }
     }
 
     /// Every address of a name, at least one; IPv6 and IPv4 as the sources give them.
@@ -76,7 +80,12 @@ impl Resolver {
             return Err(ResolveError::NotFound);
         }
         let dns = self.dns.as_ref().map_err(|why| ResolveError::Failed(why.clone()))?;
-        tokio::time::timeout(WHOLE, both_families(dns, name)).await.unwrap_or(Err(ResolveError::TimedOut))
+        let look_up = async {
+            // It is never closed.
+            let _place = self.places.acquire().await;
+            both_families(dns, name).await
+        };
+        tokio::time::timeout(WHOLE, look_up).await.unwrap_or(Err(ResolveError::TimedOut))
     }
 }
 
@@ -163,6 +172,9 @@ mod tests {
     use super::*;
     use crate::egress::lab::{NameServer, Reply, within};
 
+    /// More than any test here asks for.
+    const AT_ONCE: usize = 64;
+
     fn name(text: &str) -> Name {
         text.parse().unwrap()
     }
@@ -187,7 +199,7 @@ mod tests {
 
     fn with_server(server: &NameServer) -> Resolver {
         let hosts = [(name("intranet.example"), vec![ip("127.0.0.1")]), (name("localhost"), vec![ip("127.0.0.1")])];
-        Resolver::new(&Dns { servers: vec![server.address], hosts: hosts.into() })
+        Resolver::new(&Dns { servers: vec![server.address], hosts: hosts.into() }, AT_ONCE)
     }
 
     #[tokio::test]
@@ -261,7 +273,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_servers_only_the_hosts_table_answers() {
-        let resolver = Resolver { hosts: [(name("a.example"), vec![])].into(), dns: Err("no servers".into()) };
+        let hosts = [(name("a.example"), vec![])].into();
+        let resolver = Resolver { hosts, dns: Err("no servers".into()), places: Semaphore::new(1) };
         assert_eq!(resolver.addresses(&name("a.example")).await, Err(ResolveError::NotFound));
         assert_eq!(resolver.addresses(&name("b.example")).await, Err(ResolveError::Failed("no servers".into())));
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use super::bulkhead::Bulkheads;
 use super::end::End;
 use super::judge::{Question, Verdict};
 use super::live::{About, Live, Registry};
@@ -29,8 +29,8 @@ pub struct Carrier {
     pub account: Account,
     /// The open flows.
     pub live: Arc<Registry>,
-    /// Owns the tasks that carry connections and tunnels.
-    pub tasks: TaskTracker,
+    /// What carries connections and tunnels.
+    pub bulkheads: Arc<Bulkheads>,
     /// Cancelled when no new flow is wanted.
     pub drain: CancellationToken,
 }
@@ -46,7 +46,7 @@ pub struct Current {
 
 impl Carrier {
     /// Starts with a first plan.
-    pub fn new(current: Current, tubes: Tubes, account: Account) -> Arc<Self> {
+    pub fn new(current: Current, tubes: Tubes, account: Account, bulkheads: Arc<Bulkheads>) -> Arc<Self> {
         Arc::new(Carrier {
             current: RwLock::new(current),
             turn: Mutex::new(()),
@@ -54,7 +54,7 @@ impl Carrier {
             tubes,
             account,
             live: Arc::default(),
-            tasks: TaskTracker::new(),
+            bulkheads,
             drain: CancellationToken::new(),
         })
     }
@@ -129,6 +129,7 @@ impl Carrier {
             action: verdict.action.as_str(),
             egress: verdict.egress.clone(),
         });
+        live.berth.want(plan.compartment_of(&verdict.tube));
         state.verdict = Some(verdict.clone());
         if let Some(reason) = verdict.refusal {
             return Err(End::Refused { reason, rule: verdict.rule });

@@ -59,7 +59,7 @@ pub async fn run(
     }
     uncoded(request.headers(), Fault::new(Side::Client, Reason::BadRequest))?;
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
-    let ways = &current.ways;
+    let ways = current.ways.of(live.berth.wanted());
     let admission = Arc::new(Leave { live: Arc::clone(live), pass: Arc::clone(&pass) });
     let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
     live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
@@ -93,7 +93,8 @@ pub async fn run(
     if upgraded && let Some(client) = client {
         hold.disarm();
         let origin = hyper::upgrade::on(&mut response);
-        carrier.tasks.spawn(tunnel::upgraded(Arc::clone(live), pass, client, origin));
+        let berth = live.berth.another();
+        carrier.bulkheads.carry(berth.clone(), tunnel::upgraded(Arc::clone(live), berth, pass, client, origin));
         return Ok(response.map(|_| body::empty()));
     }
     live.answering()?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Turn;
+use super::bulkhead::Berth;
 use super::end::End;
 use super::judge::Verdict;
 use crate::account::Open;
@@ -36,6 +37,8 @@ pub struct Live {
     pub about: About,
     /// The record that is being kept.
     pub open: Arc<Open>,
+    /// Where the client's connection is carried.
+    pub berth: Berth,
     state: Mutex<State>,
     /// Cancelled when the flow is to end, for the reason beside it.
     stop: CancellationToken,
@@ -80,18 +83,19 @@ pub struct Registry {
 const SHARDS: usize = 16;
 
 impl Registry {
-    /// Enters a flow; it leaves when it is dropped. `cut` breaks its client's connection.
+    /// Enters a flow; it leaves when it is dropped. Its client's connection is carried in `berth`, and `cut` breaks it.
     pub fn enter(
         self: &Arc<Self>,
         about: About,
         open: Arc<Open>,
-        cut: CancellationToken,
+        (berth, cut): (Berth, CancellationToken),
         turn: Arc<Turn>,
     ) -> Arc<Live> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             about,
             open,
+            berth,
             state: Mutex::default(),
             stop: CancellationToken::new(),
             stopped: OnceLock::new(),

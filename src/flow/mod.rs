@@ -4,6 +4,7 @@
 pub mod plan;
 pub mod judge;
 pub mod test;
+pub mod bulkhead;
 pub mod carrier;
 pub mod live;
 pub mod body;
@@ -13,7 +14,8 @@ pub mod exchange;
 pub mod end;
 pub mod refuse;
 
+pub use bulkhead::{Berth, Bulkheads, Compartment};
 pub use carrier::{Carrier, Current};
 pub use judge::{Matched, Question, Verdict};
-pub use plan::{Parts, Plan, Ways};
+pub use plan::{Parts, Plan, Way, Ways};
 pub use run::{Entrance, serve};

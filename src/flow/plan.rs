@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 
+use super::bulkhead::Compartment;
 use crate::base::{Calendar, EgressId, GroupId, ListenerId, Rate, TubeId};
 use crate::category::{self, Catalog};
 use crate::client::{self, Clients};
@@ -55,9 +56,29 @@ pub struct Plan {
     listeners: Vec<listen::Spec>,
 }
 
-/// How flows leave, for the lifetime of a plan.
+/// How flows leave, for the lifetime of a plan. What one compartment does with its names and connections, the other does
+/// not notice.
 #[derive(Clone)]
 pub struct Ways {
+    /// Clear flows.
+    pub clear: Way,
+    /// All others.
+    pub rest: Way,
+}
+
+impl Ways {
+    /// Those of a compartment.
+    pub fn of(&self, compartment: Compartment) -> &Way {
+        match compartment {
+            Compartment::Clear => &self.clear,
+            Compartment::Rest => &self.rest,
+        }
+    }
+}
+
+/// How flows of a compartment leave.
+#[derive(Clone)]
+pub struct Way {
     /// By the names of the configuration.
     pub egresses: Egresses,
     /// The connections to origins that are kept between requests, whatever the plan.
@@ -116,6 +137,14 @@ impl Plan {
         match priority {
             0 => 100,
             _ => 90u8.saturating_sub(10u8.saturating_mul(u8::try_from(better).unwrap_or(u8::MAX))).max(50),
+        }
+    }
+
+    /// What a tube's flows share with others: clear ones have their own.
+    pub fn compartment_of(&self, tube: &TubeId) -> Compartment {
+        match self.tubes.tube(tube) {
+            Some(tube) if tube.priority == 0 => Compartment::Clear,
+            _ => Compartment::Rest,
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::body::{AnswerBody, Turn, phased};
+use super::bulkhead::Berth;
 use super::carrier::Carrier;
 use super::end::End;
 use super::live::{About, Live};
@@ -39,6 +40,8 @@ pub struct Entrance {
     pub client: SocketAddr,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
     pub filled: usize,
+    /// Where it is carried.
+    pub berth: Berth,
     /// Breaks the connection: an answer under way was ended.
     pub cut: CancellationToken,
 }
@@ -127,12 +130,13 @@ async fn carry(
         return Err(End::ClientNotAllowed);
     }
     let ask = asked?;
-    let cut = entrance.cut.clone();
-    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), cut, Arc::clone(turn));
+    let connection = (entrance.berth.clone(), entrance.cut.clone());
+    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), connection, Arc::clone(turn));
     let (verdict, pass) = carrier.settle(&live)?;
     if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
         return Err(End::ProcessFull);
     }
+    entrance.berth.reached().await;
     tokio::select! {
         carried = async { match ask {
             Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,

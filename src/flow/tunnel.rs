@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::body::{self, AnswerBody};
+use super::bulkhead::Berth;
 use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
@@ -38,9 +39,16 @@ pub async fn open(
 ) -> Result<Response<AnswerBody>, End> {
     let (dialled, window) = dial(carrier, live, &pass, &verdict.egress).await?;
     let client = hyper::upgrade::on(&mut request);
-    let flow = Opened { carrier: Arc::clone(carrier), live: Arc::clone(live), pass, egress: verdict.egress.clone() };
+    let berth = live.berth.another();
+    let flow = Opened {
+        carrier: Arc::clone(carrier),
+        live: Arc::clone(live),
+        berth: berth.clone(),
+        pass,
+        egress: verdict.egress.clone(),
+    };
     live.open.answered(200);
-    carrier.tasks.spawn(async move {
+    carrier.bulkheads.carry(berth, async move {
         let fault = flow.run(client, dialled, window).await;
         flow.live.end(fault);
     });
@@ -51,7 +59,9 @@ async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) ->
     let opening = pass.open().await;
     live.open.admitted(opening.waited);
     let buffers = buffers(&opening);
-    let dialled = carrier.current().ways.egresses.tunnel(egress, &live.about.target, buffers).await?;
+    let ways = carrier.current().ways;
+    let egresses = &ways.of(live.berth.wanted()).egresses;
+    let dialled = egresses.tunnel(egress, &live.about.target, buffers).await?;
     carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);
     live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));
@@ -83,6 +93,7 @@ const LEAST_SEND: usize = 16 * 1024;
 struct Opened {
     carrier: Arc<Carrier>,
     live: Arc<Live>,
+    berth: Berth,
     pass: Arc<Pass>,
     egress: EgressId,
 }
@@ -96,7 +107,7 @@ impl Opened {
     }
 
     async fn carry(&self, client: OnUpgrade, dialled: Dialled, window: Window) -> Fault {
-        let Some((stream, sent)) = client.await.ok().and_then(stream_of) else {
+        let Some((stream, sent)) = client.await.ok().and_then(|client| stream_of(client, &self.berth)) else {
             return Fault::new(Side::Client, Reason::Reset);
         };
         let tunnel = Tunnel::new(stream, dialled.stream, IDLE).with_prefix(&sent).with_early(&dialled.early);
@@ -156,6 +167,7 @@ impl Opened {
             state.left.take()
         };
         let (verdict, _) = self.carrier.settle(&self.live)?;
+        self.berth.reached().await;
         if verdict.egress == self.egress {
             self.live.state().left = left;
             return Ok(None);
@@ -165,16 +177,16 @@ impl Opened {
 }
 
 /// The client's own stream, and what it sent after the request head.
-fn stream_of(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+fn stream_of(upgraded: Upgraded, berth: &Berth) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<Door>().ok()?;
-    Some((parts.io.into_stream(), parts.read_buf))
+    Some((berth.bring(parts.io.into_stream()).ok()?, parts.read_buf))
 }
 
 /// Carries what a plain request was upgraded to: the origin's side may be TLS, so it is taken as it is.
-pub async fn upgraded(live: Arc<Live>, pass: Arc<Pass>, client: OnUpgrade, origin: OnUpgrade) {
+pub async fn upgraded(live: Arc<Live>, berth: Berth, pass: Arc<Pass>, client: OnUpgrade, origin: OnUpgrade) {
     let both = async {
         let (client, origin) = tokio::join!(client, origin);
-        match (client.ok().and_then(stream_of), origin) {
+        match (client.ok().and_then(|client| stream_of(client, &berth)), origin) {
             (Some((client, early)), Ok(origin)) => relay(&live, &pass, client, early, TokioIo::new(origin)).await,
             (None, _) => Fault::new(Side::Client, Reason::Reset),
             (_, Err(_)) => Fault::new(Side::Origin, Reason::Reset),

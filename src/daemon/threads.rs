@@ -1,0 +1,46 @@
+//! The threads that carry traffic: a runtime for clear flows, and one for all others that stands back behind it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::limits;
+use crate::flow::Bulkheads;
+
+/// How long tasks that do not end are waited for.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Both runtimes.
+#[derive(Debug)]
+pub struct Threads {
+    clear: Runtime,
+    rest: Runtime,
+}
+
+impl Threads {
+    /// Starts them: each has as many threads as there are processors, so that whoever has work has all of them.
+    ///
+    /// # Errors
+    /// What the system said to a thread more.
+    pub fn start() -> io::Result<Self> {
+        let clear = Builder::new_multi_thread().enable_all().thread_name("clearway-clear").build()?;
+        let mut rest = Builder::new_multi_thread();
+        let rest = rest.enable_all().thread_name("clearway-rest").on_thread_start(limits::give_way).build()?;
+        Ok(Threads { clear, rest })
+    }
+
+    /// What carries flows on them.
+    pub fn bulkheads(&self) -> Arc<Bulkheads> {
+        Bulkheads::new(self.clear.handle().clone(), self.rest.handle().clone())
+    }
+
+    /// Runs the gateway itself, until it ends; chores of its own run where flows do that can wait.
+    pub fn run<T>(self, life: impl Future<Output = T>) -> T {
+        let ended = self.rest.block_on(life);
+        self.clear.shutdown_timeout(LAST);
+        self.rest.shutdown_timeout(LAST);
+        ended
+    }
+}
