@@ -34,6 +34,15 @@ sockopt_impl!(
     usize
 );
 
+sockopt_impl!(
+    /// Bytes that may wait to be sent (tcp(7), TCP_NOTSENT_LOWAT).
+    NotSentLowat,
+    Both,
+    libc::IPPROTO_TCP,
+    libc::TCP_NOTSENT_LOWAT,
+    u32
+);
+
 /// `struct tcp_info` (linux/tcp.h) up to the round trip. It grows with every few versions of Linux, a kernel fills in as
 /// much as it is asked for and knows, and nix panics when that is less: libc's is of the newest kernel.
 #[repr(C)]
@@ -96,6 +105,14 @@ pub fn pace(socket: &impl AsFd, rate: Rate) -> io::Result<()> {
     Ok(setsockopt(socket, MaxPacingRate, &bytes)?)
 }
 
+/// Has no more than so many bytes taken that cannot be sent yet, whatever a connection's buffer could hold.
+///
+/// # Errors
+/// What setsockopt(2) said.
+pub fn hold_unsent(socket: &impl AsFd, bytes: u32) -> io::Result<()> {
+    Ok(setsockopt(socket, NotSentLowat, &bytes)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -109,6 +126,22 @@ mod tests {
         assert_eq!(offset_of!(TripInfo, rtt), offset_of!(libc::tcp_info, tcpi_rtt));
         assert_eq!(offset_of!(SentInfo, bytes_acked), offset_of!(libc::tcp_info, tcpi_bytes_acked));
         assert_eq!(offset_of!(SentInfo, snd_wnd), offset_of!(libc::tcp_info, tcpi_snd_wnd));
+    }
+
+    #[test]
+    fn a_peer_that_reads_nothing_is_held_little() {
+        let held = |limit: Option<u32>| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let _far = listener.accept().unwrap();
+            if let Some(limit) = limit {
+                hold_unsent(&near, limit).unwrap();
+            }
+            near.set_nonblocking(true).unwrap();
+            std::iter::from_fn(|| near.write(&[0; 4096]).ok()).sum::<usize>()
+        };
+        let (free, bounded) = (held(None), held(Some(32 << 10)));
+        assert!(bounded + (1 << 20) < free, "{bounded} {free}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the process may hold: descriptors, and how they are shared out.
 
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
+use rustix::system::sysinfo;
 
 /// How the descriptors that the process may open are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,15 +50,22 @@ pub fn raise() -> Descriptors {
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+    let memory = sysinfo();
+    let memory = memory.totalram.saturating_mul(memory.mem_unit.into());
+    share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), memory)
 }
 
+/// What a connection may hold when neither side reads: a buffer each way, the first bytes of a tunnel, and what was
+/// written to sockets and does not go on. Most hold a tenth of it.
+const HELD: u64 = 64 << 10;
+
 /// A quarter is held back, half of that for idle connections and half of what is left for look-ups; the rest is two for
-/// each client. A look-up takes two, one for each family, of which one is the place of the connection that it is for.
-fn share(descriptors: u64) -> Descriptors {
+/// each client, and no more clients than half of the memory holds at the worst. A look-up takes two, one for each family, of which one is the place of the connection that it is for.
+fn share(descriptors: u64, memory: u64) -> Descriptors {
     let reserve = RESERVE.min(descriptors / 4);
     let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    Descriptors { connections: whole((descriptors - reserve) / 2), idle: whole(reserve / 2), names: whole(reserve / 4) }
+    let connections = whole(((descriptors - reserve) / 2).min(memory / 2 / HELD));
+    Descriptors { connections, idle: whole(reserve / 2), names: whole(reserve / 4) }
 }
 
 #[cfg(test)]
@@ -67,11 +75,17 @@ mod tests {
     #[test]
     fn the_shares_never_add_up_to_more_than_there_is() {
         for descriptors in [64, 200, 1024, 20_000, 1_048_576] {
-            let Descriptors { connections, idle, names } = share(descriptors);
+            let Descriptors { connections, idle, names } = share(descriptors, 8 << 30);
             let left = descriptors.checked_sub((connections * 2 + idle + names) as u64);
             assert!(left >= Some((descriptors / 16).min(RESERVE / 4)), "{descriptors}");
             // Each compartment has half of these.
             assert!(connections > 0 && idle > 1 && names > 1);
         }
+    }
+
+    #[test]
+    fn a_small_machine_takes_no_more_connections_than_it_has_memory_for() {
+        assert_eq!(share(1_048_576, 2 << 30).connections, 16_384);
+        assert!(share(20_000, 2 << 30).connections < 9_500);
     }
 }

@@ -1,7 +1,6 @@
 //! The listening sockets and the tasks that accept on them. A reload opens and closes only those that it concerns.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
@@ -9,15 +8,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::ListenerId;
-use crate::flow::{self, Berth, Carrier, Compartment, Entrance};
+use crate::flow::{self, Berth, Carrier, Compartment, Entrance, Room};
 use crate::listen;
 
 /// Those that are open.
 #[derive(Debug)]
 pub struct Listeners {
     open: Mutex<Vec<Open>>,
-    connections: Arc<AtomicUsize>,
-    capacity: usize,
+    room: Arc<Room>,
 }
 
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub struct Bound(Vec<(listen::Spec, Arc<TcpListener>, SocketAddr)>);
 impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
     pub fn new(capacity: usize) -> Self {
-        Listeners { open: Mutex::default(), connections: Arc::default(), capacity }
+        Listeners { open: Mutex::default(), room: Room::new(capacity) }
     }
 
     /// Binds what a configuration has and is not open yet.
@@ -95,7 +93,8 @@ impl Listeners {
             tracing::info!(listener = %spec.id, address = %local, "listening");
             let close = carrier.drain.child_token();
             let (id, named) = watch::channel(spec.id.clone());
-            let accepting = accept(Arc::clone(carrier), Arc::clone(&socket), named, self.room(), close.clone());
+            let accepting =
+                accept(Arc::clone(carrier), Arc::clone(&socket), named, Arc::clone(&self.room), close.clone());
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, id, local, socket, close });
         }
@@ -113,10 +112,6 @@ impl Listeners {
         self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()
     }
 
-    fn room(&self) -> Room {
-        Room { connections: Arc::clone(&self.connections), capacity: self.capacity }
-    }
-
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,35 +123,11 @@ fn same(open: &listen::Spec, spec: &listen::Spec) -> bool {
     open.address == spec.address && open.mode == spec.mode && (spec.address.port() != 0 || open.id == spec.id)
 }
 
-/// How many connections there are, and may be.
-#[derive(Debug)]
-struct Room {
-    connections: Arc<AtomicUsize>,
-    capacity: usize,
-}
-
-/// Counts one connection for as long as it lives.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Room {
-    /// A place, and how full that makes the process in percent.
-    fn take(&self) -> (Place, usize) {
-        let taken = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        (Place(Arc::clone(&self.connections)), taken.saturating_mul(100).div_ceil(self.capacity.max(1)))
-    }
-}
-
 async fn accept(
     carrier: Arc<Carrier>,
     socket: Arc<TcpListener>,
     listener: watch::Receiver<ListenerId>,
-    room: Room,
+    room: Arc<Room>,
     close: CancellationToken,
 ) {
     loop {
@@ -164,13 +135,10 @@ async fn accept(
             accepted = listen::accept(&socket) => accepted,
             () = close.cancelled() => return,
         };
-        let (place, filled) = room.take();
         let (berth, cut) = (Berth::default(), CancellationToken::new());
-        let entrance = Entrance { listener: listener.borrow().clone(), client, filled, berth: berth.clone(), cut };
-        let served = flow::serve(Arc::clone(&carrier), stream, entrance);
-        carrier.bulkheads.carry(berth, async move {
-            served.await;
-            drop(place);
-        });
+        let (place, filled) = room.take(cut.clone());
+        let entrance =
+            Entrance { listener: listener.borrow().clone(), client, filled, place, berth: berth.clone(), cut };
+        carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance));
     }
 }

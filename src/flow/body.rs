@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
 
+use super::room::Place;
 use crate::listen::door::Phase;
 
 /// What a body can fail with; hyper breaks the connection then.
@@ -31,17 +32,22 @@ pub fn phased(body: AnswerBody, turn: Arc<Turn>) -> AnswerBody {
 /// A request's turn on its connection. When its answer has been given and its own body is done with, the door times the
 /// wait for the next.
 #[derive(Debug)]
-pub struct Turn(Arc<Phase>);
+pub struct Turn {
+    phase: Arc<Phase>,
+    place: Arc<Place>,
+}
 
 impl Turn {
     /// Of the request that is being answered.
-    pub fn new(phase: Arc<Phase>) -> Arc<Self> {
-        Arc::new(Turn(phase))
+    pub fn new(phase: Arc<Phase>, place: Arc<Place>) -> Arc<Self> {
+        place.busy();
+        Arc::new(Turn { phase, place })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.idle();
+        self.phase.idle();
+        self.place.wait();
     }
 }

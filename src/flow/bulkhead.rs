@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use crate::base::option;
+
 /// Who shares what with whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compartment {
@@ -19,6 +21,11 @@ pub enum Compartment {
     /// All others.
     Rest,
 }
+
+/// What the kernel holds at most for a client that is not clear and reads nothing: a quarter of a millisecond of a gigabit,
+/// longer than its acknowledgement takes in a building. Its own limit is some megabytes each (tcp(7), tcp_wmem), and all
+/// connections together share what memory there is for TCP.
+const UNSENT: u32 = 32 << 10;
 
 /// The workers of each compartment, and the tasks that they carry.
 #[derive(Debug)]
@@ -67,14 +74,17 @@ impl Berth {
     }
 
     /// A client's connection, which was accepted in the clear compartment, as one whose packets wake the workers of the
-    /// compartment that carries it.
+    /// compartment that carries it, and for which the kernel holds little.
     ///
     /// # Errors
-    /// What epoll_ctl(2) said.
+    /// What setsockopt(2) or epoll_ctl(2) said.
     pub fn bring(&self, stream: TcpStream) -> io::Result<TcpStream> {
         match compartment(&self.here) {
             Compartment::Clear => Ok(stream),
-            Compartment::Rest => TcpStream::from_std(stream.into_std()?),
+            Compartment::Rest => {
+                option::hold_unsent(&stream, UNSENT)?;
+                TcpStream::from_std(stream.into_std()?)
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use super::carrier::Carrier;
 use super::end::End;
 use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
+use super::room::Place;
 use super::{exchange, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Side, Target, clock};
@@ -40,6 +41,8 @@ pub struct Entrance {
     pub client: SocketAddr,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
     pub filled: usize,
+    /// Its place among the connections.
+    pub place: Arc<Place>,
     /// Where it is carried.
     pub berth: Berth,
     /// Breaks the connection: an answer under way was ended.
@@ -109,7 +112,7 @@ async fn answer(
     let asked = listen::ask(&parts);
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
-    let turn = Turn::new(phase);
+    let turn = Turn::new(phase, Arc::clone(&entrance.place));
     let request = Request::from_parts(parts, body);
     let response = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,

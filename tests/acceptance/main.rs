@@ -21,4 +21,5 @@ mod ceiling;
 mod reload;
 mod scrape;
 mod life;
+mod bulkheads;
 mod demo;

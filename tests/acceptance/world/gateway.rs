@@ -200,7 +200,15 @@ impl Drop for World {
 }
 
 fn spawn(dir: &Path, setup: &Setup) -> (Child, Arc<Mutex<String>>) {
-    let mut process = Command::new(program())
+    let mut command = match setup.descriptors {
+        None => Command::new(program()),
+        Some(most) => {
+            let mut command = Command::new("sh");
+            command.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(program());
+            command
+        }
+    };
+    let mut process = command
         .arg("run")
         .arg("-c")
         .arg(dir.join("clearway.toml"))

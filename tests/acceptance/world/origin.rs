@@ -273,6 +273,45 @@ impl NoNames {
     }
 }
 
+/// A DNS server that knows 127.0.0.1 for the names under one, and never answers about any other.
+pub struct SomeNames {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl SomeNames {
+    /// On the loopback, over UDP.
+    pub fn start(known: &str) -> SomeNames {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
+        // As on the wire: each label behind its length.
+        let known: Vec<u8> =
+            known.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
+        thread::spawn(move || {
+            let mut packet = [0; 1500];
+            while let Ok((bytes, from)) = socket.recv_from(&mut packet) {
+                let Some(end) = question_end(&packet[..bytes]) else { continue };
+                let question = &packet[12..end];
+                if !question[..question.len() - 5].ends_with(&known) {
+                    continue;
+                }
+                let is_v4 = question[question.len() - 4..] == [0, 1, 0, 1];
+                let mut answer = packet[..end].to_vec();
+                answer[2] = 0x80 | (answer[2] & 0x79); // an answer, opcode and RD as asked
+                answer[3] = 0x80; // recursion available
+                answer[6..12].copy_from_slice(&[0, u8::from(is_v4), 0, 0, 0, 0]);
+                if is_v4 {
+                    // The name of the question, A, IN, for a second, four bytes.
+                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+                }
+                let _ = socket.send_to(&answer, from);
+            }
+        });
+        SomeNames { address }
+    }
+}
+
 fn question_end(packet: &[u8]) -> Option<usize> {
     let mut at = 12;
     loop {

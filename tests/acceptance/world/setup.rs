@@ -76,6 +76,8 @@ pub struct Setup {
     pub policy: String,
     /// The gateway's environment.
     pub env: Vec<(String, String)>,
+    /// The most descriptors the gateway may open.
+    pub descriptors: Option<u32>,
 }
 
 impl Default for Setup {
@@ -98,6 +100,7 @@ impl Default for Setup {
             pseudonymise: false,
             policy: POLICY.to_owned(),
             env: Vec::new(),
+            descriptors: None,
         }
     }
 }
