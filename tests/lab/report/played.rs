@@ -34,7 +34,8 @@ pub fn head(page: &Page<'_>) -> String {
          | seconds | {:.0} that count after {:.0} that do not; `pages` and `edge` need more; clinical work is waited for {:.0} s |\n\
          | played | {begun} to {ended} |\n| machine | {} |\n\n\
          A ratio is to the unloaded scene with the same carrier, senders and seed: the very same clinical work, alone. It\n\
-         is taken with each seed; what stands here is the median over the seeds. Failures and counts are sums.\n",
+         is taken with each seed; what stands here is the median over the seeds. Failures and counts are sums. Work that\n\
+         failed counts with all the time it was waited for, so latencies where much failed would be longer still.\n",
         mbit(link.down),
         mbit(link.up),
         2.0 * link.delay_ms,
