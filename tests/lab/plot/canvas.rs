@@ -93,7 +93,11 @@ impl Canvas {
         let Some(((first, _), (end, _))) = points.first().zip(points.last()) else { return };
         let mut path = format!("M{first:.1} {ground:.1}");
         for pair in points.windows(2) {
-            let _ = write!(path, "V{:.1}H{:.1}", pair[0].1, pair[1].0);
+            let (height, next) = (format!("{:.1}", pair[0].1), format!("{:.1}", pair[1].1));
+            // Steps that are as high as the one before are one with it.
+            if height != next {
+                let _ = write!(path, "V{height}H{:.1}", pair[1].0);
+            }
         }
         let _ = writeln!(self.body, "<path d=\"{path}V{ground:.1}H{end:.1}z\" fill=\"{colour}\"/>");
     }

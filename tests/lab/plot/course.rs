@@ -18,7 +18,7 @@ const PARTS: [f64; 4] = [180.0, 130.0, 110.0, 120.0];
 const TITLE: f64 = 34.0;
 const FOOT: f64 = 44.0;
 /// Steps that a picture has at most, of a tenth of a second or more.
-const STEPS: f64 = 600.0;
+const STEPS: f64 = 400.0;
 const SHORTEST: usize = 10;
 /// How near two words below each other may come.
 const LINE: f64 = 11.0;
