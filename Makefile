@@ -32,7 +32,7 @@ check: ## format, lints, documentation, and licences where cargo-deny is there
 bench: ## micro benches
 	$(CARGO) bench --locked
 
-lab: ## every scene with every carrier, for an hour, as root (LAB="--scene steady --carrier none,clearway" for some)
+lab: ## every scene with every carrier, for an hour and a half, as root (LAB="--scene steady --carrier none,clearway" for some)
 	$(CARGO) test --locked --release --test lab -- run $(LAB)
 
 fuzz: ## each fuzz target for a minute (SECONDS_EACH=n); needs nightly and cargo-fuzz

@@ -14,6 +14,8 @@ pub enum Ask {
     List,
     /// Scenes in full.
     Run(Run),
+    /// What readers want of the run in a folder, copied to another.
+    Publish(PathBuf, PathBuf),
     /// A part in a world; only the lab asks for that.
     Play(Vec<String>),
     /// How it is used.
@@ -51,7 +53,8 @@ impl Default for Run {
 /// How it is used.
 pub const HELP: &str = "\
 lab run [OPTIONS]      scenes in full; every option takes a list with commas where that makes sense
-  --scene NAME         unloaded steady bell crowd surge-down surge-up idle edge uneven slow single   (all)
+  --scene NAME         unloaded steady pages bell crowd surge-down surge-down-alone surge-up surge-up-alone
+                       idle reload edge uneven slow single                                    (all)
   --carrier NAME       none htb squid squid-pools clearway                                    (all that are installed)
   --seed N             what chance is drawn from                                              (1)
   --control NAME       how TCP sends: cubic, bbr                                              (cubic)
@@ -62,7 +65,10 @@ lab run [OPTIONS]      scenes in full; every option takes a list with commas whe
   --delay N            propagation one way, in ms                                             (8)
   --fifo N             the queue in front of each way, in ms                                  (150)
   --tubes FILE         [link] and tubes for clearway, in place of the lab's
-  --out FOLDER         where table, results, time series and pictures go                      (target/lab/DATE)
+  --out FOLDER         where report, table, results, time series and pictures go; what results.json there
+                       holds is not played again, so a run that was interrupted goes on       (target/lab/DATE)
+lab publish --from FOLDER [--to FOLDER]
+                       the report and some pictures of a finished run, for readers            (tests/lab/results)
 lab [WORD...]          short versions, those whose names contain a word
 ";
 
@@ -70,6 +76,7 @@ lab [WORD...]          short versions, those whose names contain a word
 pub fn read(arguments: &[String]) -> Result<Ask, String> {
     match arguments.first().map(String::as_str) {
         Some("run") => run(&arguments[1..]).map(Ask::Run),
+        Some("publish") => publish(&arguments[1..]),
         Some("play") => Ok(Ask::Play(arguments[1..].to_vec())),
         Some("help" | "--help" | "-h") => Ok(Ask::Help),
         _ if arguments.iter().any(|argument| argument == "--list") => Ok(Ask::List),
@@ -90,6 +97,19 @@ fn words(arguments: &[String]) -> Vec<String> {
         }
     }
     words
+}
+
+/// Where readers find the results.
+fn published() -> PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/results")
+}
+
+fn publish(arguments: &[String]) -> Result<Ask, String> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--from", from] => Ok(Ask::Publish(from.into(), published())),
+        ["--from", from, "--to", to] => Ok(Ask::Publish(from.into(), to.into())),
+        _ => Err("publish wants --from FOLDER; `lab help` says more".to_owned()),
+    }
 }
 
 fn run(arguments: &[String]) -> Result<Run, String> {

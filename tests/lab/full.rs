@@ -1,64 +1,65 @@
-//! A run in full: every scene with every carrier, interleaved, and all that is written of it.
+//! A run in full: every scene with every carrier, interleaved.
 
 use std::path::{Path, PathBuf};
 
 use crate::ask::Run;
 use crate::carrier::{Carrier, Setup};
-use crate::measure::{Context, Outcome, medians, table};
-use crate::plot::{course, overview};
+use crate::keep::Kept;
+use crate::measure::{Context, Outcome, Played, table};
+use crate::plot::course;
+use crate::report;
 use crate::scene::{Name, Play, act};
 use crate::script::{Diary, Exchange};
 
-/// Plays all that was asked for; the table goes to standard output, everything to a folder.
-pub fn run(run: &Run) {
-    let out = run.out.clone().unwrap_or_else(folder);
-    std::fs::create_dir_all(&out).unwrap();
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut carriers = run.carriers.clone();
-    carriers.retain(|carrier| match carrier.missing() {
+/// Plays all that was asked for and is not there yet; the table goes to standard output, everything to a folder.
+pub fn run(run: &Run) -> Result<(), String> {
+    let mut kept = Kept::open(run.out.clone().unwrap_or_else(folder))?;
+    if let Some(what) = kept.differs(run) {
+        return Err(what);
+    }
+    let carriers = installed(&run.carriers);
+    let mut scenes = run.scenes.clone();
+    // The others are measured against it.
+    scenes.retain(|scene| *scene != Name::Unloaded);
+    scenes.insert(0, Name::Unloaded);
+    // What is compared is played close together: the machine may do other things in another hour.
+    for seed in &run.seeds {
+        for control in &run.controls {
+            for scene in &scenes {
+                for carrier in &carriers {
+                    if kept.has(scene.text(), carrier.name(), control, *seed) {
+                        continue;
+                    }
+                    let outcome = play(run, *scene, *carrier, control, *seed, &kept.dir);
+                    let line = table(std::slice::from_ref(kept.push(outcome)));
+                    eprintln!("{}", line.lines().nth(1).unwrap_or_default());
+                }
+            }
+        }
+    }
+    kept.write();
+    print!("{}", kept.summary());
+    println!("\n{}", kept.dir.join("report.md").display());
+    Ok(())
+}
+
+fn installed(carriers: &[Carrier]) -> Vec<Carrier> {
+    let is_there = |carrier: &Carrier| match carrier.missing() {
         Some(missing) => {
             eprintln!("{} is left out: {missing}", carrier.name());
             false
         }
         None => true,
-    });
-    let mut scenes = run.scenes.clone();
-    // The others are measured against it.
-    scenes.retain(|scene| *scene != Name::Unloaded);
-    scenes.insert(0, Name::Unloaded);
-    for control in &run.controls {
-        for seed in &run.seeds {
-            for scene in &scenes {
-                for carrier in &carriers {
-                    let mut outcome = play(run, *scene, *carrier, control, *seed, &out);
-                    if let Some(unloaded) = outcomes.iter().find(|one| is_base(one, &outcome)) {
-                        outcome.over(unloaded);
-                    }
-                    eprint!("{}", table(std::slice::from_ref(&outcome)).lines().nth(1).unwrap_or_default());
-                    eprintln!();
-                    outcomes.push(outcome);
-                    write(&out, &outcomes);
-                }
-            }
-        }
-    }
-    print!("{}", summary(&outcomes));
-    println!("\n{}", out.display());
-}
-
-/// Whether an outcome is the unloaded scene that another is measured against.
-fn is_base(one: &Outcome, other: &Outcome) -> bool {
-    let (one, other) = (&one.context, &other.context);
-    one.scene == Name::Unloaded.text()
-        && (&one.carrier, one.seed, &one.control) == (&other.carrier, other.seed, &other.control)
+    };
+    carriers.iter().copied().filter(is_there).collect()
 }
 
 /// Plays one scene with one carrier.
 pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, out: &Path) -> Outcome {
-    let dir = out.join(format!("{}-{}-{control}-{seed}", name.text(), carrier.name()));
+    let dir = out.join(report::folder(name.text(), carrier.name(), control, seed));
     std::fs::create_dir_all(&dir).unwrap();
     let scene = name.scene(run.cut, run.link.down, run.link.up);
-    let setup = Setup { tubes: run.tubes.clone() };
+    let setup = Setup { tubes: run.tubes.clone(), peak: None };
     let seen = act(&scene, carrier, &setup, &run.link, &Play { seed, control, dir: &dir });
     std::fs::write(dir.join("link.csv"), seen.record.csv(seen.zero)).unwrap();
     std::fs::write(dir.join("clinical.csv"), clinical(&seen.diary)).unwrap();
@@ -73,23 +74,13 @@ pub fn play(run: &Run, name: Name, carrier: Carrier, control: &str, seed: u64, o
         link: run.link,
         warm: scene.from,
         counts: scene.to - scene.from,
+        asked: run.cut.counts,
+        patience: run.cut.patience,
+        played: Played::now(),
     };
     let outcome = Outcome::count(context, &scene, &seen);
     std::fs::write(dir.join("course.svg"), course(&outcome, &scene, &seen)).unwrap();
     outcome
-}
-
-fn write(out: &Path, outcomes: &[Outcome]) {
-    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(outcomes).unwrap()).unwrap();
-    std::fs::write(out.join("table.txt"), summary(outcomes)).unwrap();
-    std::fs::write(out.join("overview.svg"), overview(&medians(outcomes))).unwrap();
-}
-
-/// All outcomes, and below them the medians of several seeds.
-fn summary(outcomes: &[Outcome]) -> String {
-    let medians = medians(outcomes);
-    let each = table(outcomes);
-    if medians.len() == outcomes.len() { each } else { format!("{each}\nmedians\n{}", table(&medians)) }
 }
 
 /// Clinical work as CSV.

@@ -23,6 +23,8 @@ mod carrier;
 mod scene;
 mod measure;
 mod plot;
+mod report;
+mod keep;
 mod full;
 mod short;
 
@@ -39,9 +41,13 @@ fn main() -> ExitCode {
         Ok(Ask::Play(part)) => return play(&part),
         Ok(Ask::Run(run)) => {
             return sandboxed(|| {
-                full::run(&run);
-                true
+                let done = full::run(&run);
+                done.as_ref().err().into_iter().for_each(|what| eprintln!("lab: {what}"));
+                done.is_ok()
             });
+        }
+        Ok(Ask::Publish(from, to)) => {
+            return keep::publish(&from, &to).map_or_else(|what| failed(&what), |()| ExitCode::SUCCESS);
         }
         // A word may mean tests of other programs only; that needs no world.
         Ok(Ask::Short(words)) if !short::any(&words) => println!("\n0 passed, 0 failed"),

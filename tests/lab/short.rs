@@ -7,7 +7,7 @@ use crate::ask::Run;
 use crate::carrier::Carrier;
 use crate::full;
 use crate::link::Link;
-use crate::measure::{Outcome, table};
+use crate::measure::{CHECKS, Outcome, ratio, table};
 use crate::scene::{Cut, Name};
 
 /// What must hold for clinical work in a scene, for a program that was not optimised and some seconds of which the first
@@ -51,16 +51,21 @@ struct Lab {
     unloaded: OnceCell<Outcome>,
 }
 
+/// The names of all tests.
+fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name).chain(TESTS.iter().map(|(name, _)| *name))
+}
+
 /// Prints the names of all tests.
 pub fn list() {
-    for (name, _) in TESTS {
+    for name in names() {
         println!("{name}: test");
     }
 }
 
 /// Whether there is a test whose name contains a word; without words there are all.
 pub fn any(words: &[String]) -> bool {
-    TESTS.iter().any(|(name, _)| is_meant(name, words))
+    names().any(|name| is_meant(name, words))
 }
 
 fn is_meant(name: &str, words: &[String]) -> bool {
@@ -71,14 +76,16 @@ fn is_meant(name: &str, words: &[String]) -> bool {
 pub fn run(words: &[String]) -> bool {
     let lab = Lab { dir: tempfile::tempdir().unwrap(), unloaded: OnceCell::new() };
     let (mut passed, mut failed) = (0, 0);
-    for (name, test) in TESTS {
+    let mut count = |name: &str, test: &dyn Fn()| {
         if !is_meant(name, words) {
-            continue;
+            return;
         }
-        let went_well = catch_unwind(AssertUnwindSafe(|| test(&lab))).is_ok();
+        let went_well = catch_unwind(AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if went_well { "ok" } else { "FAILED" });
         *(if went_well { &mut passed } else { &mut failed }) += 1;
-    }
+    };
+    CHECKS.iter().for_each(|(name, check)| count(name, check));
+    TESTS.iter().for_each(|(name, test)| count(name, &|| test(&lab)));
     println!("\n{passed} passed, {failed} failed");
     failed == 0
 }
@@ -100,9 +107,8 @@ impl Lab {
     /// Plays a scene and holds it to a bound.
     fn holds(&self, name: Name, warm: f64, counts: f64, bound: &Bound) {
         let unloaded = self.unloaded();
-        let mut outcome = self.play(name, Carrier::Clearway, warm, counts);
-        outcome.over(unloaded);
-        let ratio = outcome.ratio.expect("no clinical work was done");
+        let outcome = self.play(name, Carrier::Clearway, warm, counts);
+        let ratio = ratio(&outcome, unloaded).expect("no clinical work was done");
         assert!(ratio.p50 <= bound.p50, "clinical p50 is {:.2} times that of unloaded", ratio.p50);
         assert!(ratio.p99 <= bound.p99, "clinical p99 is {:.2} times that of unloaded", ratio.p99);
         let failed = outcome.failures as f64 / outcome.clinical.count as f64;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Carrying, Setup, address, listening};
+use super::{Carrying, Change, NARROW, Setup, address, listening};
 use crate::link::Link;
+use crate::scene::ZONE;
 use crate::world::{NAMES, NEAR, World};
 
 /// The program under test: the one this crate builds, or another that keeps the contract.
@@ -28,11 +29,26 @@ domains = ["social.example"]
 tube = "internet"
 "#;
 
+/// What takes photos out of social: the longer name goes before the shorter one.
+const PHOTOS: &str = r#"
+[category.photos]
+tube = "internet"
+domains = ["photos.social.example"]
+"#;
+
+/// What is no TOML.
+const BROKEN: &str = "\n[category.broken\n";
+
 /// Its files, and what is needed to write them anew.
 pub struct Files {
     dir: PathBuf,
     link: Link,
     tubes: Option<String>,
+    /// When there is a peak.
+    peak: Option<String>,
+    /// What social may use of the link at other times.
+    ceiling: Option<f64>,
+    photos_apart: bool,
 }
 
 impl Files {
@@ -41,7 +57,14 @@ impl Files {
             .tubes
             .as_ref()
             .map(|path| std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
-        Files { dir: dir.join("clearway"), link: *link, tubes }
+        Files {
+            dir: dir.join("clearway"),
+            link: *link,
+            tubes,
+            peak: setup.peak.clone(),
+            ceiling: None,
+            photos_apart: false,
+        }
     }
 
     fn gateway_file(&self) -> PathBuf {
@@ -49,33 +72,41 @@ impl Files {
     }
 
     /// `[link]` and the tubes: no ceiling but the link, unless social is narrowed to a part of it.
-    fn tubes(&self, part: Option<f64>) -> String {
+    fn tubes(&self) -> String {
         let Link { down, up, .. } = self.link;
         let rates = |part: f64| {
             let kbit = |rate: u64| (rate as f64 * part / 1e3) as u64;
             format!("down = \"{} kbit/s\", up = \"{} kbit/s\"", kbit(down), kbit(up))
         };
-        let ceiling = part.map(|part| format!("ceiling = {{ {} }}\n", rates(part))).unwrap_or_default();
-        format!(
+        let mut text = format!(
             "[link]\n{}\ninterface = {NEAR:?}\nadapt = true\n\n[tube.clinical]\npriority = 0\n\n\
-             [tube.internet]\npriority = 1\n\n[tube.social]\nwithin = \"internet\"\npriority = 2\n{ceiling}",
+             [tube.internet]\npriority = 1\n\n[tube.social]\nwithin = \"internet\"\npriority = 2\n",
             rates(1.0).replace(", ", "\n"),
-        )
+        );
+        if let Some(part) = self.ceiling {
+            let _ = writeln!(text, "ceiling = {{ {} }}", rates(part));
+        }
+        if let Some(when) = &self.peak {
+            let _ = writeln!(text, "peak = [{{ when = {when:?}, ceiling = {{ {} }} }}]", rates(NARROW));
+        }
+        text
     }
 
-    fn write(&self, part: Option<f64>) {
+    fn write(&self, more_policy: &str) {
         let hosts: Vec<String> = NAMES.iter().map(|(name, address)| format!("{name:?} = \"{address}\"")).collect();
         let mut text = format!(
-            "[gateway]\nname = \"gw-lab\"\ntimezone = \"Europe/London\"\npolicy = \"policy.toml\"\nstate_dir = \"state\"\n\
+            "[gateway]\nname = \"gw-lab\"\ntimezone = {ZONE:?}\npolicy = \"policy.toml\"\nstate_dir = \"state\"\n\
              drain = \"1 s\"\n\n[admin]\naddress = \"127.0.0.1:9128\"\n\n[log]\naccess = \"state/access.log\"\n\n\
              [dns]\nhosts = {{ {} }}\n\n[[listener]]\nname = \"staff\"\nmode = \"explicit\"\naddress = \"{}\"\n\
              clients = [\"10.0.0.0/8\"]\n\n",
             hosts.join(", "),
             address(),
         );
-        text.push_str(self.tubes.as_deref().unwrap_or(&self.tubes(part)));
+        text.push_str(self.tubes.as_deref().unwrap_or(&self.tubes()));
         let _ = write!(text, "\n[guard]\nports = [443]\n");
-        for (name, text) in [("clearway.toml", text.as_str()), ("policy.toml", POLICY)] {
+        let photos = if self.photos_apart { PHOTOS } else { "" };
+        let policy = format!("{POLICY}{photos}{more_policy}");
+        for (name, text) in [("clearway.toml", &text), ("policy.toml", &policy)] {
             // Whole or not at all, so that a reload never reads half a file.
             let fresh = self.dir.join(format!("{name}.new"));
             std::fs::write(&fresh, text).unwrap();
@@ -83,11 +114,18 @@ impl Files {
         }
     }
 
-    /// Narrows social to a part of the link, or lifts that again, and has the gateway read it.
-    pub fn narrow(&self, part: Option<f64>) {
-        self.write(part);
+    /// Changes something and has the gateway read it, or refuse it where it is broken.
+    pub fn change(&mut self, change: Change) {
+        match change {
+            Change::Ceiling(part) => self.ceiling = part,
+            Change::PhotosApart(apart) => self.photos_apart = apart,
+            Change::Broken => {}
+        }
+        let is_broken = change == Change::Broken;
+        self.write(if is_broken { BROKEN } else { "" });
         let reload = Command::new(program()).args(["reload", "-c"]).arg(self.gateway_file()).output().unwrap();
-        assert!(reload.status.success(), "reload: {}", String::from_utf8_lossy(&reload.stderr));
+        let said = String::from_utf8_lossy(&reload.stderr);
+        assert_eq!(reload.status.success(), !is_broken, "reload after {change:?}: {said}");
     }
 }
 
@@ -95,7 +133,7 @@ impl Files {
 pub fn start(world: &World, link: &Link, setup: &Setup) -> Carrying {
     let files = Files::new(&world.dir, link, setup);
     std::fs::create_dir_all(&files.dir).unwrap();
-    files.write(None);
+    files.write("");
     let file = files.gateway_file();
     let mut process = world.carry("clearway", &program(), &["run", "-c", file.to_str().unwrap()]);
     listening(&mut process);

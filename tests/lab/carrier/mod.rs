@@ -4,6 +4,8 @@ mod clearway;
 mod htb;
 mod squid;
 
+pub use clearway::program;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +50,17 @@ impl Carrier {
         }
     }
 
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Carrier::None => "no proxy",
+            Carrier::Htb => "HTB on the gateway",
+            Carrier::Clearway => "Clearway",
+            Carrier::Squid => "Squid",
+            Carrier::SquidPools => "Squid with delay pools",
+        }
+    }
+
     /// What stands in its way on this machine.
     pub fn missing(self) -> Option<&'static str> {
         match self {
@@ -59,6 +72,11 @@ impl Carrier {
             }
             _ => None,
         }
+    }
+
+    /// Whether the lab writes its files, so that they can change and hold windows.
+    pub fn has_files(self) -> bool {
+        self == Carrier::Clearway
     }
 
     /// Starts it in a world whose link is said to be like this.
@@ -78,6 +96,22 @@ impl Carrier {
 pub struct Setup {
     /// A file with `[link]` and `[tube.NAME]` for Clearway, in place of the lab's.
     pub tubes: Option<PathBuf>,
+    /// When Clearway holds social to a part of the link, as its files write windows.
+    pub peak: Option<String>,
+}
+
+/// What social is narrowed to, of the link: by a reload, and in a peak.
+pub const NARROW: f64 = 0.5;
+
+/// A change of Clearway's files that it reads while flows run. All but the last are in force at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Social may use this part of the link, or all of it.
+    Ceiling(Option<f64>),
+    /// Photos are taken out of social and move into the tube above it, or come back.
+    PhotosApart(bool),
+    /// The policy does not parse; what was in force stays.
+    Broken,
 }
 
 /// A carrier at work.
@@ -103,10 +137,10 @@ impl Carrying {
         self.process.as_ref().map_or(0.0, |process| cpu_seconds(process.id()))
     }
 
-    /// Narrows social to a part of the link, or lifts that again, if it can.
-    pub fn narrow(&self, part: Option<f64>) {
-        if let Some(files) = &self.clearway {
-            files.narrow(part);
+    /// Changes its files and has it read them, if it has any.
+    pub fn change(&mut self, change: Change) {
+        if let Some(files) = &mut self.clearway {
+            files.change(change);
         }
     }
 

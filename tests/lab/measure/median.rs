@@ -1,9 +1,18 @@
-//! Several seeds of the same scene, taken together.
+//! Several seeds of the same scene, taken together. Ratios are taken with each seed before, and are numbers like others.
 
-use super::outcome::{Each, Outcome, Ratio};
-use super::statistics::Spread;
+use serde_json::{Map, Value};
 
-/// The median of each number over the seeds; work and failures are summed. In the order in which they come.
+use super::outcome::Outcome;
+use crate::carrier::Carrier;
+use crate::scene::Name;
+
+/// What is summed over the seeds, wherever it stands: it says how much was seen. Of all other numbers it is the median.
+const SUMMED: [&str; 8] = ["count", "work", "failures", "reasons", "trouble", "whole_pages", "lost", "spilled"];
+/// Where nothing stands for what never came, which is worse than any number. Elsewhere it is what could not be measured.
+const NEVER: [&str; 3] = ["reached_ms", "back_ms", "page_load"];
+
+/// The median of each number over the seeds. Scenes and carriers stand in the order in which the lab names them, for a
+/// run may have gone on with others.
 pub fn medians(outcomes: &[Outcome]) -> Vec<Outcome> {
     let mut groups: Vec<Vec<&Outcome>> = Vec::new();
     for outcome in outcomes {
@@ -12,6 +21,7 @@ pub fn medians(outcomes: &[Outcome]) -> Vec<Outcome> {
             None => groups.push(vec![outcome]),
         }
     }
+    groups.sort_by_key(|group| place(group[0]));
     groups.into_iter().map(|group| median(&group)).collect()
 }
 
@@ -20,45 +30,48 @@ fn is_same(one: &Outcome, other: &Outcome) -> bool {
     (&one.scene, &one.carrier, &one.control) == (&other.scene, &other.carrier, &other.control)
 }
 
-fn median(group: &[&Outcome]) -> Outcome {
-    let of = |number: &dyn Fn(&Outcome) -> Option<f64>| middle(group.iter().filter_map(|outcome| number(outcome)));
-    let plain = |number: &dyn Fn(&Outcome) -> f64| of(&|outcome| Some(number(outcome))).unwrap_or_default();
-    let spread = |which: &dyn Fn(&Outcome) -> Spread| Spread {
-        count: group.iter().map(|outcome| which(outcome).count).sum(),
-        mean: plain(&|outcome| which(outcome).mean),
-        p50: plain(&|outcome| which(outcome).p50),
-        p90: plain(&|outcome| which(outcome).p90),
-        p99: plain(&|outcome| which(outcome).p99),
-        max: plain(&|outcome| which(outcome).max),
-    };
-    let ratio = |which: &dyn Fn(&Ratio) -> f64| of(&|outcome| outcome.ratio.as_ref().map(which));
-    let mut all = group[0].clone();
-    all.seeds = group.len();
-    all.clinical = spread(&|outcome| outcome.clinical);
-    all.failures = group.iter().map(|outcome| outcome.failures).sum();
-    all.used = Each { down: plain(&|outcome| outcome.used.down), up: plain(&|outcome| outcome.used.up) };
-    all.got = Each { down: plain(&|outcome| outcome.got.down), up: plain(&|outcome| outcome.got.up) };
-    all.queue = Each { down: spread(&|outcome| outcome.queue.down), up: spread(&|outcome| outcome.queue.up) };
-    all.jain = Each { down: of(&|outcome| outcome.jain.down), up: of(&|outcome| outcome.jain.up) };
-    all.greedy = of(&|outcome| outcome.greedy);
-    all.pages = spread(&|outcome| outcome.pages);
-    all.whole_pages = group.iter().map(|outcome| outcome.whole_pages).sum();
-    all.video = plain(&|outcome| outcome.video);
-    all.cpu.carrier = plain(&|outcome| outcome.cpu.carrier);
-    all.cpu.link = plain(&|outcome| outcome.cpu.link);
-    all.spilled = group.iter().map(|outcome| outcome.spilled).sum();
-    let both = ratio(&|ratio| ratio.p50).zip(ratio(&|ratio| ratio.p99));
-    all.ratio = both.map(|(p50, p99)| Ratio { p50, p99 });
-    all
+fn place(outcome: &Outcome) -> (Option<usize>, Option<usize>) {
+    let context = &outcome.context;
+    let scene = Name::ALL.iter().position(|name| name.text() == context.scene);
+    (scene, Carrier::ALL.iter().position(|carrier| carrier.name() == context.carrier))
 }
 
-fn middle(numbers: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut numbers: Vec<f64> = numbers.collect();
+fn median(group: &[&Outcome]) -> Outcome {
+    let values: Vec<Value> = group.iter().map(|outcome| serde_json::to_value(outcome).unwrap()).collect();
+    let taken = together("", &values.iter().collect::<Vec<_>>(), false);
+    let mut outcome: Outcome = serde_json::from_value(taken).unwrap();
+    outcome.context = group[0].context.clone();
+    outcome.seeds = group.len();
+    outcome
+}
+
+/// One value of several that stand at the same place.
+fn together(name: &str, values: &[&Value], is_summed: bool) -> Value {
+    let is_summed = is_summed || SUMMED.contains(&name);
+    let objects: Vec<&Map<String, Value>> = values.iter().filter_map(|value| value.as_object()).collect();
+    if !objects.is_empty() {
+        let mut taken = Map::new();
+        for key in objects.iter().flat_map(|object| object.keys()) {
+            if !taken.contains_key(key) {
+                let there: Vec<&Value> = objects.iter().filter_map(|object| object.get(key)).collect();
+                taken.insert(key.clone(), together(key, &there, is_summed));
+            }
+        }
+        return Value::Object(taken);
+    }
+    let is_whole = values.iter().all(|value| value.is_u64());
+    let absent = |value: &&Value| if value.is_null() && NEVER.contains(&name) { Some(f64::INFINITY) } else { None };
+    let numbers: Vec<f64> = values.iter().filter_map(|value| value.as_f64().or_else(|| absent(value))).collect();
+    if numbers.is_empty() {
+        return values[0].clone();
+    }
+    let one = if is_summed { numbers.iter().sum() } else { middle(numbers) };
+    // Infinity becomes nothing again.
+    if is_whole { Value::from(one.round() as u64) } else { Value::from(one) }
+}
+
+fn middle(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let half = numbers.len() / 2;
-    match numbers.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(numbers[half]),
-        _ => Some(f64::midpoint(numbers[half - 1], numbers[half])),
-    }
+    if numbers.len() % 2 == 1 { numbers[half] } else { f64::midpoint(numbers[half - 1], numbers[half]) }
 }

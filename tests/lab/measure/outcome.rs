@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{Spread, jain};
+use super::edges::Edges;
+use super::played::Played;
+use super::statistics::{Spread, jain, median_of_open};
 use super::surge::Surge;
 use crate::clinical::CLINICAL;
 use crate::clock;
@@ -21,7 +23,7 @@ pub struct Each<T> {
 }
 
 /// What was played.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Context {
     pub scene: String,
     pub carrier: String,
@@ -32,10 +34,16 @@ pub struct Context {
     /// What does not count, and what does, in seconds.
     pub warm: f64,
     pub counts: f64,
+    /// What was asked to count; some scenes need more.
+    pub asked: f64,
+    /// How long clinical work is waited for, in seconds.
+    pub patience: f64,
+    /// When and where.
+    pub played: Played,
 }
 
 /// Numbers of one scene with one carrier.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     pub context: Context,
     /// Of how many seeds it is the median.
@@ -63,10 +71,14 @@ pub struct Outcome {
     /// Seconds; all that were begun, also before what counts. One that was not whole at the end counts as long as it had
     /// taken.
     pub pages: Spread,
+    /// The median page load with what was not whole taken as longer than it had taken; nothing where it lies beyond that.
+    pub page_load: Option<f64>,
     /// How many of them were whole.
     pub whole_pages: usize,
     /// Mbit/s that each who watches video received.
     pub video: f64,
+    /// Mbit/s that each who reads pages received.
+    pub reading: f64,
     /// Mbit/s that the segments which came play at.
     pub quality: f64,
     /// Things that went wrong for staff, and how often.
@@ -79,8 +91,14 @@ pub struct Outcome {
     pub spilled: u64,
     /// When clinical suddenly wanted most of the link.
     pub surge: Option<Surge>,
+    /// Where something changed for the gateway.
+    pub edges: Option<Edges>,
     /// Clinical latency over that of the unloaded scene of the same run.
     pub ratio: Option<Ratio>,
+    /// Clinical latency over that of the same surge without staff.
+    pub over_alone: Option<Ratio>,
+    /// The median page load over that of Squid with delay pools in the same scene.
+    pub pages_over_pools: Option<f64>,
 }
 
 /// Over the unloaded scene with the same carrier and seed.
@@ -102,9 +120,11 @@ impl Outcome {
         let failed: Vec<&String> = clinical.iter().filter_map(|exchange| exchange.failure.as_ref()).collect();
         let pages = &diary.pages;
         let watching: Vec<_> = diary.segments.iter().filter(|segment| counted(segment.at)).collect();
-        let watchers: Vec<_> = diary.wanting.iter().filter(|person| person.habit == Habit::Video).collect();
-        let watched: u64 = watchers.iter().map(|person| diary.down.sum(person.who, from, to)).sum();
-        let seconds = scene.to - scene.from;
+        let each_of = |habit: Habit| {
+            let people: Vec<_> = diary.wanting.iter().filter(|person| person.habit == habit).collect();
+            let bytes: u64 = people.iter().map(|person| diary.down.sum(person.who, from, to)).sum();
+            bytes as f64 * 8.0 / 1e6 / (scene.to - scene.from) / people.len().max(1) as f64
+        };
         let link = &context.link;
         let [down, up] = [fair(&diary.down, &diary.wanting, false), fair(&seen.up, &diary.wanting, true)]
             .map(|people| people(from, to));
@@ -124,24 +144,22 @@ impl Outcome {
             greedy: greedy(&diary.down, &diary.wanting, from, to),
             whole_pages: pages.iter().filter(|load| load.whole).count(),
             pages: Spread::of(pages.iter().map(|load| load.took).collect()),
-            video: watched as f64 * 8.0 / 1e6 / seconds / watchers.len().max(1) as f64,
+            page_load: median_of_open(pages.iter().map(|load| (load.took, load.whole)).collect()),
+            video: each_of(Habit::Video),
+            reading: each_of(Habit::Pages),
             quality: Spread::of(watching.iter().map(|segment| segment.mbit).collect()).mean,
             trouble: diary.trouble.clone(),
             cpu: seen.cpu,
             precision: record.precision,
             spilled: seen.spilled,
             surge: scene.surge.map(|surge| Surge::count(scene, seen, surge)),
+            edges: Edges::count(scene, seen, Each { down: link.down, up: link.up }),
             ratio: None,
+            over_alone: None,
+            pages_over_pools: None,
             seeds: 1,
             context,
         }
-    }
-
-    /// Fills in the ratio to an unloaded scene.
-    pub fn over(&mut self, unloaded: &Outcome) {
-        let [one, other] = [&self.clinical, &unloaded.clinical];
-        let both = one.count > 0 && other.count > 0;
-        self.ratio = both.then(|| Ratio { p50: one.p50 / other.p50, p99: one.p99 / other.p99 });
     }
 }
 

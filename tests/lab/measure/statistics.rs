@@ -32,3 +32,21 @@ pub fn jain(shares: &[f64]) -> Option<f64> {
     let (sum, squares) = shares.iter().fold((0.0, 0.0), |(sum, squares), x| (sum + x, squares + x * x));
     (shares.len() > 1 && squares > 0.0).then(|| sum * sum / (shares.len() as f64 * squares))
 }
+
+/// The median of times of which some are not over yet, by Kaplan and Meier (1958): a time that is not over counts among
+/// those it has outlasted, and as nothing more. Nothing where it lies beyond what was seen.
+pub fn median_of_open(mut times: Vec<(f64, bool)>) -> Option<f64> {
+    // Of two that are as long the one that is over comes first.
+    times.sort_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(&one.1)));
+    let mut longer = 1.0;
+    for (at, (time, over)) in times.iter().enumerate() {
+        let still = (times.len() - at) as f64;
+        if *over {
+            longer *= (still - 1.0) / still;
+        }
+        if longer <= 0.5 {
+            return Some(*time);
+        }
+    }
+    None
+}

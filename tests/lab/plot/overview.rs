@@ -1,12 +1,12 @@
 //! All scenes and carriers of a run on one page: clinical p50 to p99.
 
-use super::canvas::{BLUE, Canvas, GREY, Hold, INK, ORANGE, SHADE};
+use super::canvas::{BLUE, Canvas, GREY, Hold, INK, Mark, RED, SHADE};
 use super::scale::Scale;
 use crate::measure::Outcome;
 
-const WIDTH: f64 = 960.0;
-const NAMES: f64 = 190.0;
-const RIGHT: f64 = 830.0;
+const WIDTH: f64 = 1040.0;
+const NAMES: f64 = 250.0;
+const RIGHT: f64 = 850.0;
 const HEAD: f64 = 60.0;
 const ROW: f64 = 20.0;
 /// Between two scenes.
@@ -22,13 +22,15 @@ pub fn overview(outcomes: &[Outcome]) -> String {
             scenes.push(&outcome.context.scene);
         }
     }
+    let is_one_kind = shown.iter().all(|outcome| outcome.context.control == shown[0].context.control);
     let height = HEAD + shown.len() as f64 * ROW + scenes.len() as f64 * GAP + FOOT;
     let x = Scale::log(50.0, 30_000.0, NAMES, RIGHT);
     let bottom = height - FOOT;
     let mut paper = Canvas::new(WIDTH, height);
-    paper.text((20.0, 26.0), 18.0, Hold::Start, INK, "Clinical latency: half of all work, and all but a hundredth");
-    paper.legend(RIGHT, 48.0, &[("p50 to p99", BLUE), ("with failures", ORANGE)]);
-    paper.text((WIDTH - 20.0, 48.0), 11.0, Hold::End, GREY, "used down/up");
+    let title = "Clinical latency: half of the work is done by the left dot, all but a hundredth by the right one";
+    paper.text((20.0, 26.0), 16.0, Hold::Start, INK, title);
+    paper.legend(RIGHT - 20.0, 48.0, &[("p50 to p99", Mark::Line(BLUE)), ("some work failed", Mark::Dashes(RED))]);
+    paper.text((WIDTH - 20.0, 48.0), 11.0, Hold::End, GREY, "link used, down/up");
     for mark in x.marks() {
         paper.line(&[(x.at(mark), HEAD), (x.at(mark), bottom)], SHADE, 1.0);
     }
@@ -37,7 +39,7 @@ pub fn overview(outcomes: &[Outcome]) -> String {
         y += GAP;
         paper.text((20.0, y + 14.0), 12.0, Hold::Start, INK, scene);
         for outcome in shown.iter().filter(|outcome| outcome.context.scene == scene) {
-            row(&mut paper, outcome, &x, y + 10.0);
+            row(&mut paper, outcome, is_one_kind, &x, y + 10.0);
             y += ROW;
         }
     }
@@ -46,16 +48,24 @@ pub fn overview(outcomes: &[Outcome]) -> String {
     paper.finish()
 }
 
-fn row(paper: &mut Canvas, outcome: &Outcome, x: &Scale, y: f64) {
-    let (clinical, used) = (&outcome.clinical, &outcome.used);
-    let colour = if outcome.failures > 0 { ORANGE } else { BLUE };
+fn row(paper: &mut Canvas, outcome: &Outcome, is_one_kind: bool, x: &Scale, y: f64) {
+    let (clinical, used, context) = (&outcome.clinical, &outcome.used, &outcome.context);
+    let has_failed = outcome.failures > 0;
+    let colour = if has_failed { RED } else { BLUE };
     let (from, to) = (x.at(clinical.p50), x.at(clinical.p99));
-    paper.text((NAMES - 12.0, y + 4.0), 12.0, Hold::End, GREY, &outcome.context.carrier);
-    paper.line(&[(from, y), (to, y)], colour, 4.0);
+    let name = if is_one_kind { context.carrier.clone() } else { format!("{}, {}", context.carrier, context.control) };
+    paper.text((NAMES - 12.0, y + 4.0), 12.0, Hold::End, GREY, &name);
+    if has_failed {
+        paper.dashed(&[(from, y), (to, y)], colour, 3.0);
+    } else {
+        paper.line(&[(from, y), (to, y)], colour, 3.0);
+    }
     paper.dot(from, y, 5.0, colour);
     paper.dot(to, y, 3.5, colour);
-    let words = format!("{:.0} to {:.0} ms", clinical.p50, clinical.p99);
+    let failed =
+        if has_failed { format!(", {} of {} failed", outcome.failures, clinical.count) } else { String::new() };
+    let words = format!("{:.0} to {:.0} ms{failed}", clinical.p50, clinical.p99);
     paper.text((to + 10.0, y + 4.0), 11.0, Hold::Start, INK, &words);
-    let words = format!("{:.2}/{:.2}", used.down, used.up);
+    let words = format!("{:.2} / {:.2}", used.down, used.up);
     paper.text((WIDTH - 20.0, y + 4.0), 11.0, Hold::End, GREY, &words);
 }

@@ -1,5 +1,8 @@
 //! From a number to a place on paper.
 
+/// Paper for a power of ten on which more than its first number is marked.
+const ROOMY: f64 = 100.0;
+
 /// An axis.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
@@ -36,11 +39,13 @@ impl Scale {
     /// Round numbers for marks.
     pub fn marks(&self) -> Vec<f64> {
         if self.log {
+            let decade = (self.end - self.start).abs() / (self.to / self.from).log10();
+            let steps: &[f64] = if decade > ROOMY { &[1.0, 2.0, 5.0] } else { &[1.0] };
             let powers = (self.from.log10().floor() as i32)..=(self.to.log10().floor() as i32);
-            let marks = powers.map(|power| 10f64.powi(power));
-            return marks.filter(|mark| *mark >= self.from * 0.999).collect();
+            let marks = powers.flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+            return marks.filter(|mark| (self.from * 0.999..self.to * 1.001).contains(mark)).collect();
         }
-        let rough = (self.to - self.from) / 5.0;
+        let rough = (self.to - self.from) / 8.0;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(rough);
         let first = (self.from / step).ceil() as i64;

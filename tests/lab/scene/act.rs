@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Scene;
+use super::peak::appointment;
 use crate::carrier::{Carrier, Setup};
 use crate::clock;
 use crate::link::{Link, Record};
@@ -15,8 +16,6 @@ use crate::world::{Space, World, cpu_seconds};
 const END: Duration = Duration::from_secs(60);
 /// Between the start of the clients' process and the scene's beginning.
 const LEAD: u64 = 500 * clock::MILLI;
-/// What social is narrowed to at the edge, of the link.
-const NARROW: f64 = 0.5;
 
 /// All that was seen of a scene.
 pub struct Seen {
@@ -51,8 +50,14 @@ pub fn act(scene: &Scene, carrier: Carrier, setup: &Setup, link: &Link, play: &P
     let world = World::build(&Link { down: real(link.down), up: real(link.up), ..*link }, play.control, play.dir);
     let sums = play.dir.join("servers.json");
     let mut servers = world.play("servers", Space::Internet, &["servers", sums.to_str().unwrap()]).ready();
-    let mut carrying = carrier.start(&world, link, setup);
-    let zero = clock::now() + LEAD;
+    // Only a carrier that knows peaks waits for a whole minute.
+    let appointment = scene.peak.filter(|_| carrier.has_files()).map(appointment);
+    let peak = appointment.as_ref().map(|appointment| appointment.window.clone());
+    let mut carrying = carrier.start(&world, link, &Setup { peak, ..setup.clone() });
+    let soon = clock::now() + LEAD;
+    let zero = appointment.map_or(soon, |appointment| appointment.zero);
+    assert!(zero >= soon, "the carrier was too slow to start for the window");
+    std::thread::sleep(clock::until(zero - LEAD));
     let script = Script {
         seed: play.seed,
         zero,
@@ -77,11 +82,9 @@ pub fn act(scene: &Scene, carrier: Carrier, setup: &Setup, link: &Link, play: &P
     };
     sleep_to(scene.from);
     let before = cpu(carrying.cpu());
-    if let Some((from, to)) = scene.narrow {
-        sleep_to(from);
-        carrying.narrow(Some(NARROW));
-        sleep_to(to);
-        carrying.narrow(None);
+    for (at, change) in &scene.changes {
+        sleep_to(*at);
+        carrying.change(*change);
     }
     sleep_to(scene.to);
     let after = cpu(carrying.cpu());
