@@ -53,6 +53,7 @@ fn promtool_accepts_the_metrics() {
         "clearway_link_queue_seconds",
         "clearway_link_limit_bits_per_second",
         "clearway_link_used_bits_per_second",
+        "clearway_link_probe_seconds",
         "clearway_tube_limit_bits_per_second",
         "clearway_tube_used_bits_per_second",
         "clearway_reloads_total",
@@ -62,8 +63,9 @@ fn promtool_accepts_the_metrics() {
         "clearway_journal_dropped_total",
         "process_resident_memory_bytes",
     ] {
-        // In this world there are no lists, and no interface is named.
-        let absent = name.starts_with("clearway_list_") || name == "clearway_link_used_bits_per_second";
+        // In this world there are no lists, and no interface or probe is named.
+        let link = ["clearway_link_used_bits_per_second", "clearway_link_probe_seconds"];
+        let absent = name.starts_with("clearway_list_") || link.contains(&name);
         let there = text.contains(&format!("# TYPE {name} ")) != absent;
         assert!(there, "no {name} in\n{text}");
     }
@@ -174,6 +176,39 @@ fn shows_in_the_api(admin: SocketAddr, flows: u32) {
     let status = json("/api/v1/status");
     assert_eq!(status["refused"], serde_json::json!({ "tube_full": 1, "process_full": 0 }), "{status}");
     assert_eq!(status["admission_waiting"], 0, "{status}");
+}
+
+/// Echoes tell of the link without a flow, and follow the configuration. Where the machine permits no pings, the gateway
+/// says so and goes on.
+#[test]
+fn a_probe_is_timed_while_nothing_flows() {
+    let with = |link: &str| Setup { link: format!("{link}\n"), ..Setup::default() };
+    let world = World::start(&with("probe = \"127.0.0.1\""));
+    let probe = || world.scrape().find("clearway_link_probe_seconds", &[]);
+    let limit = Duration::from_secs(10);
+    let took = until(limit, "an echo, or a word of why there is none", || {
+        let took = probe();
+        (took.is_some() || world.said().contains("is not timed")).then_some(took)
+    });
+    let Some(took) = took else {
+        let said = world.said();
+        println!("no echo is tried, for the machine permits none: {said}");
+        assert!(said.matches("ping_group_range").count() == 1 && said.contains("CAP_NET_RAW"), "{said}");
+        return;
+    };
+    assert!((0.0..1.0).contains(&took), "{took} s to this machine and back");
+    let queue = world.scrape().value("clearway_link_queue_seconds", &[("direction", "down")]);
+    assert!((0.0..0.1).contains(&queue), "{queue} s of queue where nothing flows");
+    let told = fetch(world.admin(), "/api/v1/tubes").text();
+    assert!(told.contains("\"probe_ms\":") && !told.contains("\"probe_ms\":null"), "{told}");
+
+    world.reload(&with("probe = \"127.0.0.1\"\nadapt = false"));
+    until(limit, "the echoes to cease", || probe().is_none().then_some(()));
+    world.reload(&with("probe = \"127.0.0.2\""));
+    until(limit, "another probe to be timed", probe);
+    world.reload(&with(""));
+    until(limit, "the echoes to cease", || probe().is_none().then_some(()));
+    assert!(!world.said().contains("is not timed"), "{}", world.said());
 }
 
 #[test]
