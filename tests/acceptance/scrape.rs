@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::world::gateway::clearway;
 use crate::world::load::{Meter, Sink, Tunnel, Way, runtime};
 use crate::world::metrics::fetch;
 use crate::world::setup::{BLOCKED, NEWS};
@@ -229,4 +230,12 @@ fn health_and_status_are_there() {
     assert!(status.contains(&world.proxy().to_string()), "the status names the bound listener: {status}");
     let ran = world.command("status").ok();
     assert!(ran.text().contains("staff") && ran.text().contains("internet"), "{}", ran.text());
+    let link = ran.text().lines().filter(|line| line.contains("100 Gbit/s") && line.ends_with("0 ms")).count();
+    assert_eq!(link, 2, "the link each way: {}", ran.text());
+    // The command tells what the API does.
+    let told = clearway(&["status", "--json", "-c", world.file().to_str().unwrap()]).ok().text();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let tubes: serde_json::Value = serde_json::from_slice(&fetch(world.admin(), "/api/v1/tubes").body).unwrap();
+    assert_eq!((&told["link"], &told["tubes"]), (&tubes["link"], &tubes["tubes"]), "{told}");
+    assert_eq!(told["status"]["refused"], serde_json::json!({ "tube_full": 0, "process_full": 0 }), "{told}");
 }
