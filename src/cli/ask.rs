@@ -103,7 +103,8 @@ fn link_row(name: &str, carries: Option<u64>, way: &LinkWayView) -> [String; 5] 
 
 fn tube_row(tube: &TubeView, tubes: &[TubeView]) -> [String; 7] {
     let AdmissionView { waiting, wait_ms } = tube.admission;
-    let after = wait_ms.map(|ms| format!(", {} each", time(ms))).unwrap_or_default();
+    let waits = wait_ms.filter(|ms| waiting > 0 || *ms >= 0.5);
+    let after = waits.map(|ms| format!(", {} each", time(ms))).unwrap_or_default();
     [
         format!("{}{}", "  ".repeat(depth(tube, tubes)), tube.tube),
         tube.flows.to_string(),
@@ -224,9 +225,11 @@ mod tests {
         social.admission = AdmissionView { waiting: 3, wait_ms: Some(92.0) };
         social.refused = RefusedView { tube_full: 4, process_full: 1 };
         let down = LinkWayView { limit: Some(91_000_000), used: Some(64_210_000), queue_ms: Some(2.25) };
+        let mut internet = tube("internet", None, Some(60_000_000), 9_700_000);
+        internet.admission.wait_ms = Some(0.01);
         let mut tubes = Tubes {
             link: LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) },
-            tubes: vec![tube("clinical", None, None, 0), tube("internet", None, Some(60_000_000), 9_700_000), social],
+            tubes: vec![tube("clinical", None, None, 0), internet, social],
         };
         let mut status = status();
         status.refused = RefusedView { tube_full: 4, process_full: 2 };
