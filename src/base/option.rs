@@ -34,13 +34,15 @@ sockopt_impl!(
     usize
 );
 
-/// `struct tcp_info` (linux/tcp.h) up to the round trip. It grows with every few versions of Linux, a kernel fills in as
+/// `struct tcp_info` (linux/tcp.h) up to the round trip as a receiver sees it. It grows with every few versions of Linux, a kernel fills in as
 /// much as it is asked for and knows, and nix panics when that is less: libc's is of the newest kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct TripInfo {
     _before: [u32; 17],
     rtt: u32,
+    _between: [u32; 5],
+    rcv_rtt: u32,
 }
 
 /// The same, up to the window.
@@ -87,6 +89,16 @@ pub fn round_trip(socket: &impl AsFd) -> io::Result<Duration> {
     Ok(Duration::from_micros(getsockopt(socket, Travelled)?.rtt.into()))
 }
 
+/// The round trip of a connection as the kernel sees it in what comes: from an acknowledgement that left to the first data
+/// that answers it. `None` before there is any.
+///
+/// # Errors
+/// What getsockopt(2) said.
+pub fn answer_time(socket: &impl AsFd) -> io::Result<Option<Duration>> {
+    let time = Duration::from_micros(getsockopt(socket, Travelled)?.rcv_rtt.into());
+    Ok((!time.is_zero()).then_some(time))
+}
+
 /// Has the kernel space out what it sends, so that no burst leaves faster than this.
 ///
 /// # Errors
@@ -107,6 +119,7 @@ mod tests {
     #[test]
     fn the_kernels_fields_are_where_it_has_them() {
         assert_eq!(offset_of!(TripInfo, rtt), offset_of!(libc::tcp_info, tcpi_rtt));
+        assert_eq!(offset_of!(TripInfo, rcv_rtt), offset_of!(libc::tcp_info, tcpi_rcv_rtt));
         assert_eq!(offset_of!(SentInfo, bytes_acked), offset_of!(libc::tcp_info, tcpi_bytes_acked));
         assert_eq!(offset_of!(SentInfo, snd_wnd), offset_of!(libc::tcp_info, tcpi_snd_wnd));
     }

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
+
+use crate::base::option;
 
 /// What a direction reads from. Bytes that are not read keep the sender's window shut, so what is not granted yet is best
 /// left where it is: it costs no memory here, and nobody sends more of it.
@@ -13,6 +16,11 @@ pub trait Source: AsyncRead + Unpin {
     /// How many bytes can be read now, at least one, or an end or an error; `None` for a stream that cannot tell.
     fn poll_waiting(&self, _cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         Poll::Ready(Ok(None))
+    }
+
+    /// How long what comes takes to answer what was sent, as far as the kernel knows.
+    fn round_trip(&self) -> Option<Duration> {
+        None
     }
 
     /// Has the kernel hold no more than so many bytes unread, and so the sender have no more under way (tcp(7),
@@ -26,6 +34,10 @@ impl Source for TcpStream {
         let bytes = rustix::io::ioctl_fionread(self)?;
         // At none it is an end, or nothing after all: to read tells, and asks the kernel anew.
         Poll::Ready(Ok(usize::try_from(bytes).ok().filter(|bytes| *bytes > 0)))
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        option::answer_time(self).ok().flatten()
     }
 
     fn bound(&self, bytes: usize) {
