@@ -87,7 +87,7 @@ fn a_new_address_does_not_hide_what_echoes_show() {
     assert_eq!(queue.standing(start + MS * 140), Some(MS * 10));
     // Where echoes stay away, it is all there is.
     queue.seen(peer(4), MS * 70, start + MS * 400);
-    assert_eq!(queue.standing(start + MS * 400), Some(MS * 0));
+    assert_eq!(queue.standing(start + MS * 400), Some(Duration::ZERO));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_way_that_became_longer_is_known_again_once_the_link_has_rested() {
         queue.probed(peer(1), MS * took, rests, now);
         queue.standing(now)
     };
-    assert_eq!(echo(&mut queue, 5, true), Some(MS * 0));
+    assert_eq!(echo(&mut queue, 5, true), Some(Duration::ZERO));
     // A link that carries something says nothing of its way, however long that lasts.
     for _ in 0..1_000 {
         assert_eq!(echo(&mut queue, 45, false), Some(MS * 40));
@@ -110,9 +110,9 @@ fn a_way_that_became_longer_is_known_again_once_the_link_has_rested() {
     for took in (0..30).map(|echo| if echo % 15 == 3 { 45 } else { 70 }) {
         echo(&mut queue, took, true);
     }
-    assert_eq!(echo(&mut queue, 45, false), Some(MS * 0));
+    assert_eq!(echo(&mut queue, 45, false), Some(Duration::ZERO));
     assert_eq!(echo(&mut queue, 65, false), Some(MS * 20));
     // And one that became shorter is known at once.
-    assert_eq!(echo(&mut queue, 30, false), Some(MS * 0));
+    assert_eq!(echo(&mut queue, 30, false), Some(Duration::ZERO));
     assert_eq!(echo(&mut queue, 45, false), Some(MS * 15));
 }
