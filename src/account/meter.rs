@@ -300,6 +300,11 @@ impl Meter {
         self.0.levels.link(direction, link);
     }
 
+    /// How long the last echo of `[link] probe` took; to be called as [`Meter::link_reading`].
+    pub fn probe_reading(&self, took: Option<Duration>) {
+        self.0.levels.probe(took);
+    }
+
     /// Flows that were refused because their tube, or the process, was full, since the process began.
     pub fn refused(&self, tube: &TubeId) -> Refusals {
         self.refused_of(tube.as_str())
@@ -560,6 +565,7 @@ mod tests {
         let meter = Meter::new().unwrap();
         let told = |link| {
             Direction::BOTH.into_iter().for_each(|direction| meter.link_reading(direction, link));
+            meter.probe_reading(link.queue);
             meter.encode(now())
         };
         let queue = Some(Duration::from_millis(12));
@@ -568,6 +574,7 @@ mod tests {
             "clearway_link_queue_seconds{direction=\"down\"} 0.012\n",
             "clearway_link_limit_bits_per_second{direction=\"up\"} 93000000\n",
             "clearway_link_used_bits_per_second{direction=\"up\"} 95500000\n",
+            "clearway_link_probe_seconds 0.012\n",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
@@ -576,6 +583,7 @@ mod tests {
             assert!(text.contains("clearway_link_limit_bits_per_second{direction=\"down\"} +Inf\n"), "{text}");
             assert!(!text.contains("clearway_link_queue_seconds{"), "{text}");
             assert!(!text.contains("clearway_link_used_bits_per_second{"), "{text}");
+            assert!(!text.contains("clearway_link_probe_seconds "), "{text}");
         }
     }
 

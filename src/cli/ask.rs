@@ -7,13 +7,14 @@ use super::args::ConfigFile;
 use super::{NO, load, write};
 use crate::base::Rate;
 use crate::portal::client::{self, AskError};
-use crate::portal::{self, Status, TubeView, WayView};
+use crate::portal::{self, AdmissionView, LinkWayView, RefusedView, Status, TubeView, Tubes, WayView};
 
 /// Shows how a running gateway does.
 pub fn status(config: &ConfigFile, json: bool) -> u8 {
     answered(config, client::status, |(status, tubes)| {
         if json {
-            write::line(&serde_json::json!({ "status": status, "tubes": tubes }).to_string());
+            let Tubes { link, tubes } = tubes;
+            write::line(&serde_json::json!({ "status": status, "link": link, "tubes": tubes }).to_string());
         } else {
             write::line(words(&status, &tubes).trim_end());
         }
@@ -63,7 +64,7 @@ fn answered<T>(
     }
 }
 
-fn words(status: &Status, tubes: &[TubeView]) -> String {
+fn words(status: &Status, Tubes { link, tubes }: &Tubes) -> String {
     let mut text = String::new();
     let state = if status.draining { "draining" } else { "running" };
     let up = span(status.uptime_seconds);
@@ -76,12 +77,55 @@ fn words(status: &Status, tubes: &[TubeView]) -> String {
     for listener in &status.listeners {
         let _ = writeln!(text, "listener {} ({}) on {}", listener.name, listener.mode, listener.address);
     }
-    let _ = writeln!(text, "\n{:<20} {:>7} {:>8}  {:>24}  {:>24}", "tube", "flows", "waiting", "down", "up");
-    for tube in tubes {
-        let depth = depth(tube, tubes);
-        let name = format!("{}{}", "  ".repeat(depth), tube.tube);
-        let (down, up) = (way(&tube.down), way(&tube.up));
-        let _ = writeln!(text, "{name:<20} {:>7} {:>8}  {down:>24}  {up:>24}", tube.flows, tube.waiting);
+    let head = ["link", "carries", "given out", "on the wire", "queue"].map(str::to_owned);
+    let down = link_row("down", status.link.down, &link.down);
+    let up = link_row("up", status.link.up, &link.up);
+    let _ = write!(text, "\n{}", table(&[head, down, up]));
+    if let Some(took) = link.probe_ms {
+        let _ = writeln!(text, "probe answers in {}", time(took));
+    }
+    let head = ["tube", "flows", "waiting", "connecting", "refused", "down", "up"].map(str::to_owned);
+    let rows: Vec<_> = [head].into_iter().chain(tubes.iter().map(|tube| tube_row(tube, tubes))).collect();
+    let _ = write!(text, "\n{}", table(&rows));
+    let RefusedView { tube_full, process_full } = status.refused;
+    if tube_full + process_full > 0 {
+        let _ = writeln!(text, "\nrefused: {tube_full} as a tube was full, {process_full} as the gateway was full");
+    }
+    text
+}
+
+/// What is not known, or nothing holds it back, is a dash.
+fn link_row(name: &str, carries: Option<u64>, way: &LinkWayView) -> [String; 5] {
+    let known = |bits: Option<u64>| bits.map_or("-".to_owned(), rate);
+    let queue = way.queue_ms.map_or("-".to_owned(), time);
+    [name.to_owned(), known(carries), known(way.limit), known(way.used), queue]
+}
+
+fn tube_row(tube: &TubeView, tubes: &[TubeView]) -> [String; 7] {
+    let AdmissionView { waiting, wait_ms } = tube.admission;
+    let waits = wait_ms.filter(|ms| waiting > 0 || *ms >= 0.5);
+    let after = waits.map(|ms| format!(", {} each", time(ms))).unwrap_or_default();
+    [
+        format!("{}{}", "  ".repeat(depth(tube, tubes)), tube.tube),
+        tube.flows.to_string(),
+        tube.waiting.to_string(),
+        format!("{waiting}{after}"),
+        (tube.refused.tube_full + tube.refused.process_full).to_string(),
+        way(&tube.down),
+        way(&tube.up),
+    ]
+}
+
+/// Rows of cells, each column as wide as it needs; the first is a name, the others are figures.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for row in rows {
+        let _ = write!(text, "{:<1$}", row[0], width(0));
+        for (column, cell) in row.iter().enumerate().skip(1) {
+            let _ = write!(text, "  {cell:>0$}", width(column));
+        }
+        text.push('\n');
     }
     text
 }
@@ -91,8 +135,11 @@ fn depth(tube: &TubeView, tubes: &[TubeView]) -> usize {
     around.map_or(0, |around| 1 + depth(around, tubes))
 }
 
+fn rate(bits: u64) -> String {
+    Rate::from_bits_per_second(bits).map_or("0".to_owned(), round)
+}
+
 fn way(way: &WayView) -> String {
-    let rate = |bits| Rate::from_bits_per_second(bits).map_or("0".to_owned(), round);
     match way.limit {
         Some(limit) => format!("{} of {}", rate(way.used), rate(limit)),
         None => rate(way.used),
@@ -106,11 +153,104 @@ fn round(rate: Rate) -> String {
     Rate::from_bits_per_second(bits / step * step).map_or("0".to_owned(), |rate| rate.to_string())
 }
 
+/// 0 ms, 0.4 ms, 45 ms, 1.2 s
+fn time(ms: f64) -> String {
+    match ms {
+        1000.0.. => format!("{:.1} s", ms / 1000.0),
+        0.05..9.95 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
+}
+
 fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds / 60),
         3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portal::{LinkNow, LinkView};
+
+    #[test]
+    fn times_have_the_figures_that_tell() {
+        for (ms, text) in
+            [(0.0, "0 ms"), (0.04, "0 ms"), (0.42, "0.4 ms"), (9.94, "9.9 ms"), (9.96, "10 ms"), (45.3, "45 ms")]
+        {
+            assert_eq!(time(ms), text);
+        }
+        assert_eq!(time(1_234.0), "1.2 s");
+    }
+
+    fn tube(name: &str, within: Option<&str>, limit: Option<u64>, used: u64) -> TubeView {
+        let way = WayView { limit, used, wait_ms: None };
+        TubeView {
+            tube: name.to_owned(),
+            within: within.map(str::to_owned),
+            priority: 1,
+            down: way,
+            up: way,
+            flows: 12,
+            waiting: 0,
+            admission: AdmissionView::default(),
+            refused: RefusedView::default(),
+        }
+    }
+
+    fn status() -> Status {
+        Status {
+            name: "gw1".into(),
+            version: "0.1.0".into(),
+            generation: 3,
+            started: "2026-11-24T08:00:00Z".parse().unwrap(),
+            uptime_seconds: 16_200,
+            draining: false,
+            config: Vec::new(),
+            listeners: Vec::new(),
+            link: LinkView { down: Some(100_000_000), up: None },
+            flows: [].into(),
+            admission_waiting: 0,
+            refused: RefusedView::default(),
+            last_reload: None,
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_need_and_what_is_not_known_is_a_dash() {
+        let mut social = tube("social", Some("internet"), Some(10_000_000), 9_700_000);
+        social.admission = AdmissionView { waiting: 3, wait_ms: Some(92.0) };
+        social.refused = RefusedView { tube_full: 4, process_full: 1 };
+        let down = LinkWayView { limit: Some(91_000_000), used: Some(64_210_000), queue_ms: Some(2.25) };
+        let mut internet = tube("internet", None, Some(60_000_000), 9_700_000);
+        internet.admission.wait_ms = Some(0.01);
+        let mut tubes = Tubes {
+            link: LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) },
+            tubes: vec![tube("clinical", None, None, 0), internet, social],
+        };
+        let mut status = status();
+        status.refused = RefusedView { tube_full: 4, process_full: 2 };
+        let told = "\
+gw1: running for 4 h 30 min, version 0.1.0, generation 3
+
+link     carries  given out  on the wire   queue
+down  100 Mbit/s  91 Mbit/s  64.2 Mbit/s  2.2 ms
+up             -          -            -       -
+probe answers in 12 ms
+
+tube      flows  waiting     connecting  refused                     down                       up
+clinical     12        0              0        0                        0                        0
+internet     12        0              0        0  9.7 Mbit/s of 60 Mbit/s  9.7 Mbit/s of 60 Mbit/s
+  social     12        0  3, 92 ms each        5  9.7 Mbit/s of 10 Mbit/s  9.7 Mbit/s of 10 Mbit/s
+
+refused: 4 as a tube was full, 2 as the gateway was full
+";
+        assert_eq!(words(&status, &tubes), told);
+        (tubes.link.probe_ms, status.refused) = (None, RefusedView::default());
+        let told = words(&status, &tubes);
+        assert!(!told.contains("probe") && !told.contains("refused:"), "{told}");
     }
 }

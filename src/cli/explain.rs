@@ -72,6 +72,8 @@ struct Answer {
     /// Why it is refused, in the words of logs and metrics; null when it is allowed.
     reason: Option<&'static str>,
     limit: Option<Limit>,
+    /// What its tube keeps while others are served before it; null without a floor.
+    floor: Option<Limit>,
 }
 
 #[derive(Serialize)]
@@ -89,15 +91,23 @@ struct Rule {
     line: u32,
 }
 
+/// Bits a second.
 #[derive(Serialize)]
 struct Limit {
     down: Option<u64>,
     up: Option<u64>,
 }
 
+impl Limit {
+    /// Down and up; `None` where neither way has one.
+    fn new(rates: [Option<Rate>; 2]) -> Option<Limit> {
+        let [down, up] = rates.map(|rate| rate.map(Rate::bits_per_second));
+        (down.is_some() || up.is_some()).then_some(Limit { down, up })
+    }
+}
+
 impl Answer {
     fn new(asked: &Asked, plan: &Plan, verdict: &Verdict, at: Timestamp) -> Self {
-        let limit = plan.limit_at(&verdict.tube, at);
         Answer {
             target: asked.target.to_string(),
             host: asked.target.host.to_string(),
@@ -119,10 +129,8 @@ impl Answer {
                 line: rule.source.line,
             }),
             reason: verdict.refusal.map(Reason::as_str),
-            limit: (limit.down.is_some() || limit.up.is_some()).then(|| Limit {
-                down: limit.down.map(Rate::bits_per_second),
-                up: limit.up.map(Rate::bits_per_second),
-            }),
+            limit: Limit::new(limits(plan, verdict, at)),
+            floor: Limit::new(floors(plan, verdict, at)),
         }
     }
 }
@@ -199,14 +207,29 @@ fn tube_words(plan: &Plan, verdict: &Verdict, at: Timestamp) -> String {
         .and_then(|tube| tube.within.as_ref())
         .map(|around| format!(" within {around}"))
         .unwrap_or_default();
+    let said = |what: &str, rates: [Option<Rate>; 2]| {
+        let both = Direction::BOTH.into_iter().zip(rates);
+        let each: Vec<_> = both.filter_map(|(direction, rate)| Some(format!("{} {direction}", rate?))).collect();
+        (!each.is_empty()).then(|| format!("{what} {}", each.join(", ")))
+    };
+    let limits = said("at most", limits(plan, verdict, at)).unwrap_or_else(|| "no ceiling of its own".to_owned());
+    let floors = said("; keeps", floors(plan, verdict, at)).unwrap_or_default();
+    format!("{}{within}, {limits}{floors}", verdict.tube)
+}
+
+/// The most its tube may use at a moment, down and up.
+fn limits(plan: &Plan, verdict: &Verdict, at: Timestamp) -> [Option<Rate>; 2] {
     let limit = plan.limit_at(&verdict.tube, at);
-    let limits: Vec<String> = Direction::BOTH
-        .into_iter()
-        .filter_map(|direction| limit.of(direction).map(|rate| format!("{rate} {direction}")))
-        .collect();
-    let limits =
-        if limits.is_empty() { "no ceiling of its own".to_owned() } else { format!("at most {}", limits.join(", ")) };
-    format!("{}{within}, {limits}", verdict.tube)
+    Direction::BOTH.map(|direction| limit.of(direction))
+}
+
+/// What its tube keeps while others are served before it, down and up: its floor, or less where a peak's ceiling or that
+/// of a tube around it is lower.
+fn floors(plan: &Plan, verdict: &Verdict, at: Timestamp) -> [Option<Rate>; 2] {
+    let limits = limits(plan, verdict, at);
+    let tube = plan.tubes.tube(&verdict.tube);
+    let floors = Direction::BOTH.map(|direction| tube.and_then(|tube| tube.floor.of(direction)));
+    [0, 1].map(|way| floors[way].map(|floor| limits[way].map_or(floor, |limit| floor.min(limit))))
 }
 
 /// Each rule, and why it did not match.

@@ -88,12 +88,13 @@ impl Gateway for Seen {
     }
 
     fn link(&self) -> LinkNow {
-        let [down, up] = self.0.carrier.tubes.link_readings(clock::now()).map(|way| LinkWayView {
+        let (tubes, now) = (&self.0.carrier.tubes, clock::now());
+        let [down, up] = tubes.link_readings(now).map(|way| LinkWayView {
             limit: way.limit,
             used: way.used,
             queue_ms: way.queue.map(millis),
         });
-        LinkNow { down, up }
+        LinkNow { down, up, probe_ms: tubes.probe(now).map(millis) }
     }
 
     fn metrics(&self) -> String {
@@ -110,6 +111,7 @@ impl Gateway for Seen {
         for (direction, way) in Direction::BOTH.into_iter().zip(carrier.tubes.link_readings(now)) {
             meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
+        meter.probe_reading(carrier.tubes.probe(now));
         meter.encode(clock::wall())
     }
 

@@ -7,6 +7,7 @@ pub mod inside;
 pub mod limits;
 mod link;
 pub mod listeners;
+mod probe;
 pub mod reload;
 pub mod run;
 mod threads;

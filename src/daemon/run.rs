@@ -16,7 +16,7 @@ use super::build::Builder;
 use super::gateway::Seen;
 use super::listeners::Listeners;
 use super::threads::Threads;
-use super::{edges, limits, link};
+use super::{edges, limits, link, probe};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
@@ -174,8 +174,9 @@ impl Daemon {
         self.write_addresses()?;
         self.ready.store(true, Ordering::Release);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
-        let _driver =
-            self.carrier.tubes.drive(wire).map_err(|error| RunError::Machine("cannot start a thread", error))?;
+        let no_thread = |error| RunError::Machine("cannot start a thread", error);
+        let _driver = self.carrier.tubes.drive(wire).map_err(no_thread)?;
+        let _prober = probe::start(&self.carrier).map_err(no_thread)?;
         tokio::select! {
             () = life => {}
             () = keep => {}

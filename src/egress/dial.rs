@@ -245,15 +245,20 @@ fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
     }
 }
 
-/// The largest segment of a connection. One that may hold less than two of them would stall: a receiver offers no part of
+/// A handshake offers no more than this (RFC 7323 section 2.2), and the buffer of that moment says for good by how much
+/// windows can be scaled. So only one that is to offer less has its buffer before; it can grow to this and no further.
+const UNSCALED: usize = 65_535;
+
+/// The largest segment of a connection, whose window is set where it was not before. One that may hold less than two of them would stall: a receiver offers no part of
 /// a segment (RFC 9293 section 3.8.6.2.2). Those of a LAN are 9 kB, of this machine itself 64 kB.
 fn fit(stream: &TcpStream, receive: Option<usize>) -> usize {
     let socket = SockRef::from(stream);
     let segment = usize::try_from(socket.tcp_mss().unwrap_or(0)).unwrap_or(0);
-    if receive.is_some_and(|bytes| bytes < 2 * segment)
-        && let Err(error) = socket.set_recv_buffer_size(2 * segment)
+    let late = receive.filter(|bytes| *bytes < 2 * segment || *bytes >= UNSCALED);
+    if let Some(bytes) = late
+        && let Err(error) = option::hold_unread(stream, bytes.max(2 * segment))
     {
-        tracing::debug!(%error, "cannot set SO_RCVBUF");
+        tracing::debug!(%error, "cannot set SO_RCVBUF or TCP_WINDOW_CLAMP");
     }
     segment
 }
@@ -282,7 +287,7 @@ fn socket(egress: &Egress, address: SocketAddr, buffers: Buffers) -> Result<TcpS
     // Small writes of an interactive tunnel must not wait for an acknowledgement.
     socket.set_tcp_nodelay(true).map_err(local("TCP_NODELAY"))?;
     // Before it connects: the window that the handshake offers is the first that a sender fills.
-    if let Some(bytes) = buffers.receive {
+    if let Some(bytes) = buffers.receive.filter(|bytes| *bytes < UNSCALED) {
         socket.set_recv_buffer_size(bytes).map_err(local("SO_RCVBUF"))?;
     }
     if let Some(bytes) = buffers.send {

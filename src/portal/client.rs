@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::view::{ReloadOutcome, Status, TubeView, Tubes};
+use super::view::{ReloadOutcome, Status, Tubes};
 
 /// As long as the gateway lets a reload take.
 const BOUND: Duration = Duration::from_secs(600);
@@ -58,9 +58,9 @@ pub enum AskError {
 ///
 /// # Errors
 /// When no gateway runs there, the socket is another user's, or the answer does not come whole.
-pub fn status(socket: &Path) -> Result<(Status, Vec<TubeView>), AskError> {
-    let tubes: Tubes = read(&ask(socket, &Method::GET, "/api/v1/tubes", PROMPT)?.1)?;
-    Ok((read(&ask(socket, &Method::GET, "/api/v1/status", PROMPT)?.1)?, tubes.tubes))
+pub fn status(socket: &Path) -> Result<(Status, Tubes), AskError> {
+    let tubes = read(&ask(socket, &Method::GET, "/api/v1/tubes", PROMPT)?.1)?;
+    Ok((read(&ask(socket, &Method::GET, "/api/v1/status", PROMPT)?.1)?, tubes))
 }
 
 /// Has the gateway read its configuration again.

@@ -164,6 +164,8 @@ pub struct LinkNow {
     pub down: LinkWayView,
     /// From clients.
     pub up: LinkWayView,
+    /// How long the last echo of `[link] probe` took; null where none is named or it does not answer.
+    pub probe_ms: Option<f64>,
 }
 
 /// One direction of the link; bits per second.

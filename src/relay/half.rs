@@ -12,7 +12,7 @@ use super::buffer::{Buffer, SIZE};
 use super::source::Source;
 use super::tally::Tally;
 use crate::base::{Direction, Fault, Reason, Side};
-use crate::tube::Pass;
+use crate::tube::{Grant, Pass};
 
 /// One direction.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Half {
     granted: usize,
     /// How long the first of those waited.
     waited: Duration,
+    /// How long bytes waited for their grants, ever.
+    delayed: Duration,
     /// Written since the last flush.
     unflushed: bool,
     stage: Stage,
@@ -59,6 +61,7 @@ impl Half {
             buffer: Buffer::with(prefix),
             granted: 0,
             waited: Duration::ZERO,
+            delayed: Duration::ZERO,
             unflushed: false,
             stage: Stage::Open,
             moved: 0,
@@ -83,8 +86,7 @@ impl Half {
                 ready!(self.poll_write(cx, writer, tally)).map_err(|_| self.broken(self.writer()))?;
             } else if !self.buffer.is_empty() {
                 let grant = ready!(pass.poll_take(cx, self.direction, self.buffer.len()));
-                self.granted = grant.bytes;
-                self.waited = grant.waited;
+                self.take(grant);
             } else {
                 match self.stage {
                     Stage::Open => match self.poll_granted_fill(cx, reader, pass) {
@@ -120,11 +122,15 @@ impl Half {
             && let Some(waiting) = ready!(reader.poll_waiting(cx))?
         {
             let grant = ready!(pass.poll_take(cx, self.direction, waiting.min(SIZE)));
-            self.granted = grant.bytes;
-            self.waited = grant.waited;
+            self.take(grant);
         }
         let most = if self.granted > 0 { self.granted } else { SIZE };
         self.poll_fill(cx, reader, most.min(SIZE))
+    }
+
+    fn take(&mut self, grant: Grant) {
+        (self.granted, self.waited) = (grant.bytes, grant.waited);
+        self.delayed += grant.waited;
     }
 
     /// Reads more behind what is in the buffer, up to `most` bytes, and writes nothing.
@@ -161,6 +167,11 @@ impl Half {
     /// Bytes written, ever.
     pub fn moved(&self) -> u64 {
         self.moved
+    }
+
+    /// How long they waited for their grants, ever.
+    pub fn delayed(&self) -> Duration {
+        self.delayed
     }
 
     /// Whether nothing has been written or is about to be.

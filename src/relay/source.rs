@@ -2,10 +2,12 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
+
+use crate::base::option;
 
 /// What a direction reads from. Bytes that are not read keep the sender's window shut, so what is not granted yet is best
 /// left where it is: it costs no memory here, and nobody sends more of it.
@@ -15,8 +17,13 @@ pub trait Source: AsyncRead + Unpin {
         Poll::Ready(Ok(None))
     }
 
+    /// How long what comes takes to answer what was sent, as far as the kernel knows.
+    fn round_trip(&self) -> Option<Duration> {
+        None
+    }
+
     /// Has the kernel hold no more than so many bytes unread, and so the sender have no more under way (tcp(7),
-    /// SO_RCVBUF).
+    /// SO_RCVBUF and TCP_WINDOW_CLAMP).
     fn bound(&self, _bytes: usize) {}
 }
 
@@ -28,9 +35,13 @@ impl Source for TcpStream {
         Poll::Ready(Ok(usize::try_from(bytes).ok().filter(|bytes| *bytes > 0)))
     }
 
+    fn round_trip(&self) -> Option<Duration> {
+        option::answer_time(self).ok().flatten()
+    }
+
     fn bound(&self, bytes: usize) {
-        if let Err(error) = SockRef::from(self).set_recv_buffer_size(bytes) {
-            tracing::debug!(%error, "cannot set SO_RCVBUF");
+        if let Err(error) = option::hold_unread(self, bytes) {
+            tracing::debug!(%error, "cannot set SO_RCVBUF or TCP_WINDOW_CLAMP");
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::half::{Filled, Half};
 use super::source::Source;
 use super::tally::Tally;
-use super::window::Window;
+use super::window::{Done, Window};
 use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
 use crate::tube::Pass;
 
@@ -153,6 +153,7 @@ where
             if let Poll::Ready(Err(fault)) = self.down.poll(cx, (&mut self.origin, &mut self.client), pass, tally) {
                 return Poll::Ready(Err(self.end(fault, tally)));
             }
+            self.follow(pass);
             self.poll_idle(cx, tally).map(Err)
         })
         .await
@@ -212,8 +213,12 @@ where
     /// Lets the origin have under way what the flow is given.
     fn follow(&mut self, pass: &Pass) {
         let Some(window) = &mut self.window else { return };
-        let size =
-            if pass.is_shaped(Direction::Down) { window.moved(self.down.moved(), clock::now()) } else { window.open() };
+        let size = if pass.is_shaped(Direction::Down) {
+            let done = Done { moved: self.down.moved(), waited: self.down.delayed() };
+            window.follow(done, || self.origin.round_trip(), clock::now())
+        } else {
+            window.open()
+        };
         if let Some(size) = size {
             self.origin.bound(size);
         }

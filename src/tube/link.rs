@@ -43,11 +43,21 @@ pub struct Link {
     capacity: Option<Capacity>,
     queue: Queue,
     wire: Wire,
+    /// What it is said to carry.
+    said: [Option<Rate>; 2],
+    /// Payload, counted as the wire is.
+    payload: Wire,
+    /// The last echo of what `[link] probe` names.
+    probe: Option<(Moment, Duration)>,
     /// When clear traffic was seen last.
     clear: Option<Moment>,
     newcomers: Newcomers,
 }
 
+/// A link that carries less than this of what is said has no queue.
+const RESTS: f64 = 0.05;
+/// An echo that is older than this says nothing any more. One that rests is asked every second, and two may be lost.
+const LAST_ECHO: Duration = Duration::from_secs(3);
 /// What one connection may send of the link's rate.
 const PACED: f64 = 0.85;
 
@@ -59,6 +69,9 @@ impl Link {
             capacity: None,
             queue: Queue::default(),
             wire: Wire::new(now),
+            said: [None; 2],
+            payload: Wire::new(now),
+            probe: None,
             clear: None,
             newcomers: Newcomers { count: 0.0, at: now },
         }
@@ -67,6 +80,7 @@ impl Link {
     /// Takes over what a specification says of the link, and gives what each way is to carry at first.
     pub fn said(&mut self, spec: &spec::Link) -> Limit {
         let said = [spec.rate.down, spec.rate.up];
+        self.said = said;
         // A link that nobody describes can be found out where its interface is counted.
         let found_out = spec.adapt && spec.interface.is_some();
         if !found_out {
@@ -83,6 +97,7 @@ impl Link {
     pub fn look(&mut self, look: &Look) -> [Setting; 2] {
         let Look { now, wire, passed, cleared } = *look;
         self.wire.seen(wire, now);
+        self.payload.seen(Some(passed), now);
         let queue = self.queue.standing(now);
         if cleared {
             self.clear = Some(now);
@@ -106,6 +121,27 @@ impl Link {
     /// A round trip to an address beyond the link took so long.
     pub fn round_trip(&mut self, peer: IpAddr, took: Duration, now: Moment) {
         self.queue.seen(peer, took, now);
+    }
+
+    /// An echo of what is probed took so long.
+    pub fn probed(&mut self, target: IpAddr, took: Duration, now: Moment) {
+        self.queue.probed(target, took, self.rests(now), now);
+        self.probe = Some((now, took));
+    }
+
+    /// How long the last echo took, if there was one of late.
+    pub fn probe(&self, now: Moment) -> Option<Duration> {
+        self.probe.filter(|(at, _)| now.saturating_duration_since(*at) < LAST_ECHO).map(|(_, took)| took)
+    }
+
+    /// Whether it carries next to nothing either way. Of a link without a rate nothing is to be known.
+    pub fn rests(&self, now: Moment) -> bool {
+        Direction::BOTH.into_iter().all(|direction| {
+            let wire = self.wire.last_second(direction, now).or_else(|| self.payload.last_second(direction, now));
+            let way = index(direction);
+            let rate = self.said[way].or(self.governors[way].link());
+            rate.is_none_or(|rate| (wire.unwrap_or_default() as f64) < RESTS * rate.bits_per_second() as f64)
+        })
     }
 
     /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of
@@ -158,3 +194,7 @@ impl Newcomers {
         before as u64
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

@@ -13,6 +13,9 @@ const RECENT: Duration = Duration::from_millis(100);
 const LEAST_OF: usize = 4;
 /// Looks at the way up that are remembered, for a round trip that began before: a quarter of a second of them.
 const BEHIND: usize = 128;
+/// So many readings of a link that rests are compared, and their least with that of as many before: a machine that is busy,
+/// or a target that takes its time, does not delay all of them.
+const RESTED: u32 = 15;
 /// Addresses whose least round trip is remembered.
 const REMEMBERED: usize = 4096;
 
@@ -23,21 +26,69 @@ pub struct Queue {
     recent: VecDeque<(Moment, Duration)>,
     /// What the way up was behind of late.
     up: VecDeque<(Moment, Duration)>,
+    /// When the last echo was seen.
+    probed: Option<Moment>,
+    rested: Option<Rested>,
+}
+
+/// Echoes of one address while the link rested.
+#[derive(Clone, Copy, Debug)]
+struct Rested {
+    peer: IpAddr,
+    count: u32,
+    least: Duration,
+    /// The least of as many before.
+    before: Option<Duration>,
 }
 
 impl Queue {
-    /// A round trip to an address: a handshake's, or a probe's.
+    /// A handshake with an address took so long.
     pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+        // The first of an address has nothing to be measured by. Where a crowd goes to ever new addresses, these would
+        // hide the queue that echoes show.
+        let echoes = self.probed.is_some_and(|at| now.saturating_duration_since(at) <= RECENT);
+        if self.least.contains_key(&peer) || !echoes {
+            self.read(peer, took, now);
+        } else {
+            self.remember(peer, took);
+        }
+    }
+
+    /// An echo took so long. Of a link that rests, so that there was no queue, it is the way itself: after enough of these
+    /// the address has their least, in place of the least it ever had. When a link's way changes and is longer from then
+    /// on, that would read as a queue for ever.
+    pub fn probed(&mut self, peer: IpAddr, took: Duration, rests: bool, now: Moment) {
+        self.read(peer, took, now);
+        self.probed = Some(now);
+        if rests {
+            let fresh = Rested { peer, count: 0, least: took, before: None };
+            let rested = self.rested.get_or_insert(fresh);
+            if rested.peer != peer {
+                *rested = fresh;
+            }
+            if let Some(least) = rested.one_more(took) {
+                self.least.insert(peer, least);
+            }
+        }
+    }
+
+    fn read(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+        let least = self.remember(peer, took);
+        let extra = (took - least).saturating_sub(self.up_at(now - took));
+        self.recent.push_back((now, extra));
+        if self.recent.len() > LEAST_OF {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Gives the least of an address.
+    fn remember(&mut self, peer: IpAddr, took: Duration) -> Duration {
         if self.least.len() >= REMEMBERED && !self.least.contains_key(&peer) {
             self.least.clear();
         }
         let least = self.least.entry(peer).or_insert(took);
         *least = (*least).min(took);
-        let extra = (took - *least).saturating_sub(self.up_at(now - took));
-        self.recent.push_back((now, extra));
-        if self.recent.len() > LEAST_OF {
-            self.recent.pop_front();
-        }
+        *least
     }
 
     /// The way up is so far behind now.
@@ -58,6 +109,21 @@ impl Queue {
             self.recent.pop_front();
         }
         self.recent.iter().map(|(_, extra)| *extra).min()
+    }
+}
+
+impl Rested {
+    /// One more; gives their least when there are enough.
+    fn one_more(&mut self, took: Duration) -> Option<Duration> {
+        self.count += 1;
+        self.least = self.least.min(took);
+        if self.count < RESTED {
+            return None;
+        }
+        let least = self.least;
+        let both = self.before.map(|before| before.min(least));
+        *self = Rested { peer: self.peer, count: 0, least: Duration::MAX, before: Some(least) };
+        both
     }
 }
 

@@ -73,3 +73,46 @@ fn addresses_and_looks_are_remembered_within_bounds() {
     assert!(queue.least.len() <= REMEMBERED && queue.recent.len() <= LEAST_OF && queue.up.len() <= BEHIND);
     assert_eq!(queue.standing(now), Some(Duration::ZERO));
 }
+
+#[test]
+fn a_new_address_does_not_hide_what_echoes_show() {
+    let (mut queue, start) = (Queue::default(), clock::now() + MS * 1000);
+    queue.probed(peer(1), MS * 5, false, start);
+    queue.probed(peer(1), MS * 45, false, start + MS * 110);
+    queue.seen(peer(2), MS * 90, start + MS * 120);
+    queue.seen(peer(3), MS * 70, start + MS * 130);
+    assert_eq!(queue.standing(start + MS * 130), Some(MS * 40));
+    // From then on it is measured by that.
+    queue.seen(peer(2), MS * 100, start + MS * 140);
+    assert_eq!(queue.standing(start + MS * 140), Some(MS * 10));
+    // Where echoes stay away, it is all there is.
+    queue.seen(peer(4), MS * 70, start + MS * 400);
+    assert_eq!(queue.standing(start + MS * 400), Some(Duration::ZERO));
+}
+
+#[test]
+fn a_way_that_became_longer_is_known_again_once_the_link_has_rested() {
+    let (mut queue, mut now) = (Queue::default(), clock::now() + MS * 1000);
+    let mut echo = |queue: &mut Queue, took: u32, rests: bool| {
+        now += MS * 1000;
+        queue.probed(peer(1), MS * took, rests, now);
+        queue.standing(now)
+    };
+    assert_eq!(echo(&mut queue, 5, true), Some(Duration::ZERO));
+    // A link that carries something says nothing of its way, however long that lasts.
+    for _ in 0..1_000 {
+        assert_eq!(echo(&mut queue, 45, false), Some(MS * 40));
+    }
+    // Neither do a few that were late; the quickest of at least fifteen counts.
+    for _ in 0..14 {
+        assert_eq!(echo(&mut queue, 60, true), Some(MS * 55));
+    }
+    for took in (0..30).map(|echo| if echo % 15 == 3 { 45 } else { 70 }) {
+        echo(&mut queue, took, true);
+    }
+    assert_eq!(echo(&mut queue, 45, false), Some(Duration::ZERO));
+    assert_eq!(echo(&mut queue, 65, false), Some(MS * 20));
+    // And one that became shorter is known at once.
+    assert_eq!(echo(&mut queue, 30, false), Some(Duration::ZERO));
+    assert_eq!(echo(&mut queue, 45, false), Some(MS * 15));
+}

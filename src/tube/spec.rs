@@ -28,6 +28,13 @@ pub struct Link {
     pub adapt: bool,
 }
 
+impl Link {
+    /// What is to be timed: without adapting, nothing would follow from it.
+    pub fn timed(&self) -> Option<IpAddr> {
+        self.probe.filter(|_| self.adapt)
+    }
+}
+
 /// One `[tube.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tube {

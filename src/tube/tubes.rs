@@ -177,6 +177,21 @@ impl Tubes {
         self.link().round_trip(peer, took, clock::now());
     }
 
+    /// An echo of what `[link] probe` names took so long.
+    pub fn probed(&self, target: IpAddr, took: Duration) {
+        self.link().probed(target, took, clock::now());
+    }
+
+    /// How long the last echo took, if there was one of late.
+    pub fn probe(&self, now: Moment) -> Option<Duration> {
+        self.link().probe(now)
+    }
+
+    /// Whether the link carries next to nothing.
+    pub fn rests(&self, now: Moment) -> bool {
+        self.link().rests(now)
+    }
+
     /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of
     /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
     /// longer.

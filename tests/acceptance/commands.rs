@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::world::Setup;
 use crate::world::gateway::clearway;
+use crate::world::setup::{NEWS, SOCIAL};
 
 /// The contract's example; the tests read it where it stands.
 fn example() -> PathBuf {
@@ -150,6 +152,40 @@ fn explain_answers_for_other_people_times_and_lists() {
             Some(down) => assert_eq!(told["limit"]["down"], down, "{target} {from} {at}: {told}"),
             None => assert_eq!(told.get("limit"), Some(&serde_json::Value::Null), "{target} {from} {at}: {told}"),
         }
+    }
+}
+
+#[test]
+fn explain_tells_what_a_tube_keeps_where_there_is_room_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let peak = "peak = [{ when = \"12:00-14:00\", ceiling = { down = \"1 Mbit/s\" } }]\n";
+    let setup = Setup { social: Some(("8 Mbit/s".to_owned(), "4 Mbit/s".to_owned())), ..Setup::default() };
+    setup.write(dir.path());
+    let file = dir.path().join("clearway.toml");
+    let floor = format!("[tube.social]\nfloor = {{ down = \"2 Mbit/s\" }}\n{peak}");
+    std::fs::write(&file, setup.gateway_file().replace("[tube.social]\n", &floor)).unwrap();
+    for (target, at, kept, words) in [
+        (
+            SOCIAL,
+            "10:00",
+            Some(2_000_000),
+            "social within internet, at most 8 Mbit/s down, 4 Mbit/s up; keeps 2 Mbit/s down",
+        ),
+        (
+            SOCIAL,
+            "12:30",
+            Some(1_000_000),
+            "social within internet, at most 1 Mbit/s down, 4 Mbit/s up; keeps 1 Mbit/s down",
+        ),
+        (NEWS, "10:00", None, "internet, no ceiling of its own"),
+    ] {
+        let args = ["explain", target, "--at", &format!("2026-11-24 {at}"), "-c", file.to_str().unwrap()];
+        let ran = clearway(&args).ok();
+        assert!(ran.text().lines().any(|line| line == format!("tube      {words}")), "{}", ran.text());
+        let told: serde_json::Value =
+            serde_json::from_slice(&clearway(&[&args[..], &["--json"]].concat()).stdout).unwrap();
+        let floor = kept.map_or(serde_json::Value::Null, |down: u64| serde_json::json!({ "down": down, "up": null }));
+        assert_eq!(told["floor"], floor, "{told}");
     }
 }
 

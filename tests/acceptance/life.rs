@@ -53,7 +53,14 @@ fn a_moving_tunnel_survives_the_drain_to_its_end() {
         let authority = format!("{NEWS}:{}", sink.address.port());
         let tunnel = Tunnel::open(world.proxy(), &authority, Way::Both, 1, &Meter::new()).await.unwrap();
         world.signal(Signal::TERM);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let limit = Duration::from_secs(10);
+        tokio::task::block_in_place(|| {
+            until(limit, "the listener to close", || TcpStream::connect(world.proxy()).is_err().then_some(()));
+            let before = (tunnel.meter.total(), sink.meter.total());
+            until(limit, "the tunnel to move on both ways", || {
+                (tunnel.meter.total() > before.0 && sink.meter.total() > before.1).then_some(())
+            });
+        });
         let (client, origin) = (tunnel.close().await, tokio::task::block_in_place(|| sink.end(1)));
         assert_eq!((client.sent, client.received), (origin.received, origin.sent));
         assert!(client.intact && client.whole && origin.intact && client.received > 0, "{client:?} {origin:?}");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::world::gateway::clearway;
 use crate::world::load::{Meter, Sink, Tunnel, Way, runtime};
 use crate::world::metrics::fetch;
 use crate::world::setup::{BLOCKED, NEWS};
@@ -53,6 +54,7 @@ fn promtool_accepts_the_metrics() {
         "clearway_link_queue_seconds",
         "clearway_link_limit_bits_per_second",
         "clearway_link_used_bits_per_second",
+        "clearway_link_probe_seconds",
         "clearway_tube_limit_bits_per_second",
         "clearway_tube_used_bits_per_second",
         "clearway_reloads_total",
@@ -62,8 +64,9 @@ fn promtool_accepts_the_metrics() {
         "clearway_journal_dropped_total",
         "process_resident_memory_bytes",
     ] {
-        // In this world there are no lists, and no interface is named.
-        let absent = name.starts_with("clearway_list_") || name == "clearway_link_used_bits_per_second";
+        // In this world there are no lists, and no interface or probe is named.
+        let link = ["clearway_link_used_bits_per_second", "clearway_link_probe_seconds"];
+        let absent = name.starts_with("clearway_list_") || link.contains(&name);
         let there = text.contains(&format!("# TYPE {name} ")) != absent;
         assert!(there, "no {name} in\n{text}");
     }
@@ -176,6 +179,39 @@ fn shows_in_the_api(admin: SocketAddr, flows: u32) {
     assert_eq!(status["admission_waiting"], 0, "{status}");
 }
 
+/// Echoes tell of the link without a flow, and follow the configuration. Where the machine permits no pings, the gateway
+/// says so and goes on.
+#[test]
+fn a_probe_is_timed_while_nothing_flows() {
+    let with = |link: &str| Setup { link: format!("{link}\n"), ..Setup::default() };
+    let world = World::start(&with("probe = \"127.0.0.1\""));
+    let probe = || world.scrape().find("clearway_link_probe_seconds", &[]);
+    let limit = Duration::from_secs(10);
+    let took = until(limit, "an echo, or a word of why there is none", || {
+        let took = probe();
+        (took.is_some() || world.said().contains("is not timed")).then_some(took)
+    });
+    let Some(took) = took else {
+        let said = world.said();
+        println!("no echo is tried, for the machine permits none: {said}");
+        assert!(said.matches("ping_group_range").count() == 1 && said.contains("CAP_NET_RAW"), "{said}");
+        return;
+    };
+    assert!((0.0..1.0).contains(&took), "{took} s to this machine and back");
+    let queue = world.scrape().value("clearway_link_queue_seconds", &[("direction", "down")]);
+    assert!((0.0..0.1).contains(&queue), "{queue} s of queue where nothing flows");
+    let told = fetch(world.admin(), "/api/v1/tubes").text();
+    assert!(told.contains("\"probe_ms\":") && !told.contains("\"probe_ms\":null"), "{told}");
+
+    world.reload(&with("probe = \"127.0.0.1\"\nadapt = false"));
+    until(limit, "the echoes to cease", || probe().is_none().then_some(()));
+    world.reload(&with("probe = \"127.0.0.2\""));
+    until(limit, "another probe to be timed", probe);
+    world.reload(&with(""));
+    until(limit, "the echoes to cease", || probe().is_none().then_some(()));
+    assert!(!world.said().contains("is not timed"), "{}", world.said());
+}
+
 #[test]
 fn health_and_status_are_there() {
     let world = World::start(&Setup::default());
@@ -194,4 +230,12 @@ fn health_and_status_are_there() {
     assert!(status.contains(&world.proxy().to_string()), "the status names the bound listener: {status}");
     let ran = world.command("status").ok();
     assert!(ran.text().contains("staff") && ran.text().contains("internet"), "{}", ran.text());
+    let link = ran.text().lines().filter(|line| line.contains("100 Gbit/s") && line.ends_with("0 ms")).count();
+    assert_eq!(link, 2, "the link each way: {}", ran.text());
+    // The command tells what the API does.
+    let told = clearway(&["status", "--json", "-c", world.file().to_str().unwrap()]).ok().text();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let tubes: serde_json::Value = serde_json::from_slice(&fetch(world.admin(), "/api/v1/tubes").body).unwrap();
+    assert_eq!((&told["link"], &told["tubes"]), (&tubes["link"], &tubes["tubes"]), "{told}");
+    assert_eq!(told["status"]["refused"], serde_json::json!({ "tube_full": 0, "process_full": 0 }), "{told}");
 }

@@ -27,6 +27,7 @@ pub(super) struct Levels {
     link_queue: GaugeVec,
     link_limit: GaugeVec,
     link_used: GaugeVec,
+    link_probe: GaugeVec,
 }
 
 impl Levels {
@@ -64,6 +65,11 @@ impl Levels {
                 "What the link's interface carried over the last second, headers and all; absent where none is named.",
                 way,
             )?,
+            link_probe: vectors.level(
+                "clearway_link_probe_seconds",
+                "How long the last echo of [link] probe took; absent where none is named or it does not answer.",
+                &[],
+            )?,
         })
     }
 
@@ -89,6 +95,10 @@ impl Levels {
         level(&self.link_limit, &labels, link.limit.map_or(f64::INFINITY, float));
         or_absent(&self.link_queue, &labels, link.queue.map(|queue| queue.as_secs_f64()));
         or_absent(&self.link_used, &labels, link.used.map(float));
+    }
+
+    pub(super) fn probe(&self, took: Option<Duration>) {
+        or_absent(&self.link_probe, &[], took.map(|took| took.as_secs_f64()));
     }
 }
 

@@ -93,14 +93,50 @@ impl Draft {
 /// Reads `[link]`.
 pub(in crate::config) fn link(root: &mut Table<'_>) -> Link {
     let mut table = root.table_or_empty("link");
-    let link = Link {
-        rate: rates(&mut table).limit(),
-        interface: interface(&mut table),
-        probe: table.take::<IpAddr>("probe").map(|probe| probe.value),
-        adapt: table.take::<bool>("adapt").is_none_or(|adapt| adapt.value),
-    };
+    let problems = table.scope.problems;
+    let errors = problems.errors();
+    let rate = rates(&mut table).limit();
+    let interface = interface(&mut table);
+    let probe = table.take::<IpAddr>("probe");
+    let adapt = table.take::<bool>("adapt").is_none_or(|adapt| adapt.value);
     table.finish();
+    let link = Link { rate, interface, probe: probe.as_ref().map(|probe| probe.value), adapt };
+    if let Some(probe) = &probe {
+        answers(problems, probe);
+        // With a mistake in it, what the table says is not what is meant.
+        if problems.errors() == errors {
+            matters(problems, &link, &probe.place);
+        }
+    }
     link
+}
+
+/// Records a probe that nobody could answer for.
+fn answers(problems: &Problems, probe: &Placed<IpAddr>) {
+    let what = match probe.value {
+        address if address.is_unspecified() => "no machine's address",
+        address if address.is_multicast() => "a group's address",
+        // RFC 4291 section 2.5.6: each interface has these, so the address alone does not say whose is meant.
+        IpAddr::V6(address) if address.is_unicast_link_local() => "of one interface alone, which cannot be named here",
+        _ => return,
+    };
+    let message = format!("the probe {} cannot be timed: it is {what}", probe.value);
+    problems.error(&probe.place, message, "name one machine just beyond the link that answers pings");
+}
+
+/// Warns of a probe from which nothing follows.
+fn matters(problems: &Problems, link: &Link, place: &Place) {
+    let (message, hint) = if !link.adapt {
+        ("`probe` has no effect: with `adapt = false` nothing is held back for a queue", "take one of the two away")
+    } else if link.rate == Limit::default() && link.interface.is_none() {
+        (
+            "`probe` has no effect: nothing is known of the link that could be held back",
+            "say what it carries in `down` and `up`, or name its `interface`",
+        )
+    } else {
+        return;
+    };
+    problems.warning(place, message, hint);
 }
 
 /// Reads every `[tube.NAME]`.

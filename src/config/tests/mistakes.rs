@@ -106,6 +106,27 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "within = \"internet\"\n[tube.c]\nwithin = \"d\"\n[tube.d]\nwithin = \"c\"",
             "14:10 `within` goes in a circle: c in d in c",
         ),
+        // link
+        (
+            "dscp = \"LE\"",
+            "[link]\nprobe = \"0.0.0.0\"",
+            "19:9 the probe 0.0.0.0 cannot be timed: it is no machine's address",
+        ),
+        (
+            "dscp = \"LE\"",
+            "[link]\nprobe = \"ff02::1\"",
+            "19:9 the probe ff02::1 cannot be timed: it is a group's address",
+        ),
+        (
+            "dscp = \"LE\"",
+            "[link]\nprobe = \"fe80::1\"",
+            "19:9 the probe fe80::1 cannot be timed: it is of one interface alone, which cannot be named here",
+        ),
+        (
+            "dscp = \"LE\"",
+            "[link]\nprobe = \"router.example\"",
+            "19:9 `probe` cannot be \"router.example\": it is not an IPv4 or IPv6 address",
+        ),
         // egress
         (
             "dscp = \"LE\"",

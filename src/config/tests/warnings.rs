@@ -375,3 +375,20 @@ fn floors_that_cannot_hold_are_named() {
         assert_eq!(found, expected, "{social}");
     }
 }
+
+#[test]
+fn a_probe_from_which_nothing_follows_is_named() {
+    let nothing_known = Some("`probe` has no effect: nothing is known of the link that could be held back");
+    let not_adapting = Some("`probe` has no effect: with `adapt = false` nothing is held back for a queue");
+    for (more, expected) in [
+        ("adapt = false\ndown = \"100 Mbit/s\"", not_adapting),
+        ("adapt = false", not_adapting),
+        ("", nothing_known),
+        ("up = \"100 Mbit/s\"", None),
+        ("interface = \"eth0\"", None),
+    ] {
+        let gateway = format!("{GATEWAY}[link]\nprobe = \"192.0.2.1\"\n{more}\n");
+        let expected = expected.map(|message| format!("warning clearway.toml:20:9 {message}"));
+        assert_eq!(warnings(&gateway, POLICY, ""), Vec::from_iter(expected), "{more}");
+    }
+}

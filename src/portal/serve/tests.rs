@@ -70,7 +70,7 @@ impl Gateway for Made {
 
     fn link(&self) -> LinkNow {
         let way = LinkWayView { limit: Some(93_000_000), used: Some(95_000_000), queue_ms: Some(7.25) };
-        LinkNow { down: way, up: LinkWayView::default() }
+        LinkNow { down: way, up: LinkWayView::default(), probe_ms: Some(4.5) }
     }
 
     fn metrics(&self) -> String {
@@ -161,7 +161,7 @@ fn every_page_has_its_status_and_type() {
             "200",
             concat!(
                 r#"{"link":{"down":{"limit":93000000,"used":95000000,"queue_ms":7.25},"#,
-                r#""up":{"limit":null,"used":null,"queue_ms":null}},"tubes":["#,
+                r#""up":{"limit":null,"used":null,"queue_ms":null},"probe_ms":4.5},"tubes":["#,
             ),
         ),
         ("GET", "/api/v1/status", "200", r#""admission_waiting":2,"refused":{"tube_full":4,"process_full":1}"#),
