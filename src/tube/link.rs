@@ -87,8 +87,8 @@ impl Link {
         if cleared {
             self.clear = Some(now);
         }
-        if let Some(capacity) = self.capacity.as_mut().filter(|_| wire.is_some()) {
-            capacity.look(queue, [self.governors[0].carried(), self.governors[1].carried()], now);
+        if let Some((capacity, wire)) = self.capacity.as_mut().zip(wire) {
+            capacity.look(queue, wire, now);
             let held = capacity.held();
             self.hold(held);
         }
@@ -105,7 +105,10 @@ impl Link {
 
     /// A round trip to an address beyond the link took so long.
     pub fn round_trip(&mut self, peer: IpAddr, took: Duration, now: Moment) {
-        self.queue.seen(peer, took, now);
+        let waited = self.queue.seen(peer, took, now);
+        if let Some(capacity) = &mut self.capacity {
+            capacity.trip(now - took, waited);
+        }
     }
 
     /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of

@@ -26,18 +26,20 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A round trip to an address: a handshake's, or a probe's.
-    pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+    /// A round trip to an address, a handshake's or a probe's: how much longer it took than the least.
+    pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) -> Duration {
         if self.least.len() >= REMEMBERED && !self.least.contains_key(&peer) {
             self.least.clear();
         }
         let least = self.least.entry(peer).or_insert(took);
         *least = (*least).min(took);
-        let extra = (took - *least).saturating_sub(self.up_at(now - took));
+        let waited = took - *least;
+        let extra = waited.saturating_sub(self.up_at(now - took));
         self.recent.push_back((now, extra));
         if self.recent.len() > LEAST_OF {
             self.recent.pop_front();
         }
+        waited
     }
 
     /// The way up is so far behind now.
