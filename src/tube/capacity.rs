@@ -1,11 +1,14 @@
 //! What a link really carries each way, where that is less than the configuration says or it says nothing. Pure.
 //!
-//! A queue that stands for longer than any burst means that one way is given more than it carries. Which one, round trips
-//! do not say; so the way down is held to what it was seen to carry, and where the queue stands all the same, the way up
-//! is held to less. What was taken is given back while no queue stands.
+//! A queue that stands for longer than any burst means that one way is given more than it carries. Which one, the wire
+//! downwards says: while a queue stands in front of it, it comes in evenly, and at that rate. When it does not, the way up
+//! is held to less, and how the queue drains tells what that carries. What was taken is given back while no queue stands.
 
 use std::time::Duration;
 
+use super::drain::Drain;
+use super::even::Even;
+use super::way::Way;
 use crate::base::{Moment, Rate};
 
 /// A queue of this length is none of ours: in the lab's steady scene, on a link that is what was said, one of 8 ms and more
@@ -13,277 +16,220 @@ use crate::base::{Moment, Rate};
 const LONG: Duration = Duration::from_millis(25);
 /// For so long it has to stand.
 const PERSISTS: Duration = Duration::from_millis(300);
-/// After so long a way that is held to what it carries has drained the queue of most routers.
+/// After so long a way that is held to less than it carries has drained some of the queue of most routers.
 const DRAINS: Duration = Duration::from_millis(500);
+/// For so long round trips tell of what was before.
+const LATE: Duration = Duration::from_millis(200);
 /// A queue that is so much shorter after that time does drain.
 const DRAINED: Duration = Duration::from_millis(5);
+/// Below this it has drained: what is left may be anybody's.
+const SHORT: Duration = Duration::from_millis(12);
+/// A queue of this length, when more than was found is being tried, comes of that.
+const TOO_MUCH: Duration = Duration::from_millis(15);
 /// A queue up to this is none.
 const NONE: Duration = Duration::from_millis(6);
-/// Without a queue for so long, more is tried.
-const CALM: Duration = Duration::from_secs(1);
-/// How often more is tried.
+/// How often more is tried, when there was none at some time since, and never a long one.
 const STEP: Duration = Duration::from_millis(500);
-/// How much more at once, below what was too much last time, and near it.
-const MORE: f64 = 1.03;
-const LITTLE_MORE: f64 = 1.003;
-const NEAR: f64 = 0.9;
-/// Of what it was seen to carry, what the way down is held to.
-const SEEN: f64 = 0.98;
+/// Of what a way was seen to carry, what it is held to: downwards that is exact, upwards within a few hundredths.
+const SEEN: [f64; 2] = [0.99, 0.97];
 /// What is left to the way up each time.
 const LESS: f64 = 0.75;
-/// A way that uses less of what it has than this would not use more.
-const USED: f64 = 0.75;
-/// Nor has a way that uses less than this a queue, unless it is far less than was said.
+/// The same when it has been held to less twice and nothing drains.
+const MUCH_LESS: f64 = 0.5;
+/// So often at most: a queue that a fiftieth of its rate does not drain is not the way up's.
+const CUTS: u32 = 7;
+/// What is known of a queue that grew, before the way up was held to less.
+const GREW: Duration = Duration::from_millis(300);
+/// Who was suspected in vain is left alone for so long.
+const INNOCENT: Duration = Duration::from_secs(60);
+/// A way that uses less than this of what it has has no queue, unless it is far less than was said.
 const LITTLE: f64 = 0.2;
-/// Over this the rates are averaged that were seen.
+/// Over this the rates are averaged.
 const AVERAGE: Duration = Duration::from_millis(50);
 /// What a link is taken for until it shows what it is.
 const UNKNOWN: u64 = 1_000_000_000;
 
-/// One way.
+/// The way up, held to less to see whether the queue drains.
 #[derive(Clone, Copy, Debug)]
-struct Way {
-    /// What was said; bits a second.
-    said: f64,
-    /// What it is held to.
-    held: f64,
-    /// What was too much.
-    too_much: f64,
-    carried: f64,
-    /// The most it carried since the queue began to stand.
-    peak: f64,
+struct Trial {
+    /// What it carried before, what it was held to, and when that ended.
+    made: f64,
+    before: Way,
+    began: Moment,
+    cuts: u32,
+    /// When it was looked at last, and the queue that stood then.
+    at: Moment,
+    queue: Duration,
 }
 
-/// Who is suspected, since when, and the queue that stood then.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Trial {
-    None,
-    /// The way down is held to what it was seen to carry; it is to have so much again if that changes nothing.
-    Down {
-        at: Moment,
-        queue: Duration,
-        before: Option<f64>,
-    },
-    /// The way up is held to less.
-    Up {
-        at: Moment,
-        queue: Duration,
-    },
-}
-
-/// Both ways.
+/// Both ways; pairs are down and up.
 #[derive(Clone, Debug)]
 pub struct Capacity {
-    down: Way,
-    up: Way,
-    trial: Trial,
-    last: Option<Moment>,
-    /// Since when a long queue stands.
+    ways: [Way; 2],
+    carried: [f64; 2],
+    even: Even,
+    drain: Drain,
+    trial: Option<Trial>,
+    last: Option<(Moment, [u64; 2])>,
+    /// Since when a long queue stands that the way down does not explain, and since when one that is too much.
     long: Option<Moment>,
-    /// Since when none does.
-    calm: Option<Moment>,
+    much: Option<Moment>,
+    /// Since when there was no long one, and the least since.
+    calm: Option<(Moment, Duration)>,
+    /// Until when the way up is not suspected again.
+    innocent: Option<Moment>,
 }
 
-impl Way {
-    fn of(said: f64) -> Way {
-        Way { said, held: said, too_much: f64::INFINITY, carried: 0.0, peak: 0.0 }
-    }
-
-    fn hold(&mut self, rate: f64) {
-        self.too_much = self.held;
-        self.held = rate.clamp(self.said / 100.0, self.said);
-    }
-
-    fn is_used(&self, part: f64) -> bool {
-        self.carried > part * self.held
-    }
-
-    /// Tries more, if it would be used.
-    fn more(&mut self) {
-        if self.held < self.said && self.is_used(USED) {
-            let factor = if self.held < NEAR * self.too_much { MORE } else { LITTLE_MORE };
-            self.held = (self.held * factor).min(self.said);
-        }
-    }
-}
+const DOWN: usize = 0;
+const UP: usize = 1;
 
 impl Capacity {
     /// Of a link that is said to carry so much, down and up.
     pub fn new(said: [Option<Rate>; 2]) -> Capacity {
-        let [down, up] = said.map(|rate| Way::of(rate.map_or(UNKNOWN, Rate::bits_per_second) as f64));
-        Capacity { down, up, trial: Trial::None, last: None, long: None, calm: None }
+        Capacity {
+            ways: said.map(|rate| Way::new(rate.map_or(UNKNOWN, Rate::bits_per_second) as f64)),
+            carried: [0.0; 2],
+            even: Even::default(),
+            drain: Drain::default(),
+            trial: None,
+            last: None,
+            long: None,
+            much: None,
+            calm: None,
+            innocent: None,
+        }
     }
 
     /// Whether it was said to carry this.
     pub fn was_said(&self, said: [Option<Rate>; 2]) -> bool {
-        let other = Capacity::new(said);
-        (self.down.said, self.up.said) == (other.down.said, other.up.said)
+        self.ways.map(|way| way.said()) == Capacity::new(said).ways.map(|way| way.said())
     }
 
     /// What each way is held to now.
     pub fn held(&self) -> [Option<Rate>; 2] {
-        [self.down, self.up].map(|way| Some(Rate::BIT.times(way.held)))
+        self.ways.map(|way| Some(Rate::BIT.times(way.held())))
     }
 
-    /// Looks: a `queue` stands that nothing known explains, and each way carries so many bits a second.
-    pub fn look(&mut self, queue: Option<Duration>, carried: [f64; 2], now: Moment) {
-        let time = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        self.last = Some(now);
-        let weight = 1.0 - (-time.as_secs_f64() / AVERAGE.as_secs_f64()).exp();
-        for (way, carried) in [&mut self.down, &mut self.up].into_iter().zip(carried) {
-            way.carried += weight * (carried - way.carried);
-            way.peak = way.peak.max(way.carried);
+    /// A round trip that began at a moment took so much longer than the least of its address.
+    pub fn trip(&mut self, began: Moment, waited: Duration) {
+        self.drain.trip(began, waited);
+    }
+
+    /// Looks: a `queue` stands that nothing known explains, and the interface has carried so many bytes, ever.
+    pub fn look(&mut self, queue: Option<Duration>, wire: [u64; 2], now: Moment) {
+        self.count(wire, now);
+        let Some(queue) = queue else { return };
+        // A link that carries little has no queue of its own: somebody beyond it is slow.
+        let loaded = self.ways.iter().zip(self.carried).any(|(way, carried)| carried > LITTLE * way.held());
+        if queue >= LONG && loaded {
+            self.calm = None;
+            self.stands(queue, now);
+            return;
         }
-        match queue {
-            // A link that carries little has no queue of its own: somebody beyond it is slow.
-            Some(queue) if queue >= LONG && (self.down.is_used(LITTLE) || self.up.is_used(LITTLE)) => {
-                self.calm = None;
-                if self.long.is_none() {
-                    self.long = Some(now);
-                    (self.down.peak, self.up.peak) = (self.down.carried, self.up.carried);
-                }
-                self.suspect(queue, now);
-            }
-            Some(queue) => {
-                self.long = None;
-                self.trial = Trial::None;
-                if queue > NONE {
-                    self.calm = None;
-                } else if now.saturating_duration_since(*self.calm.get_or_insert(now)) > CALM {
-                    self.calm = Some(now + STEP - CALM);
-                    self.down.more();
-                    self.up.more();
+        self.long = None;
+        self.trial = self.trial.and_then(|trial| self.ends(trial, queue, now));
+        self.comes_of_more(queue, now);
+        let (since, least) = self.calm.get_or_insert((now, queue));
+        *least = queue.min(*least);
+        if now.saturating_duration_since(*since) >= STEP {
+            // A queue that comes and goes does not stand.
+            if *least <= NONE {
+                for (way, carried) in self.ways.iter_mut().zip(self.carried) {
+                    way.more(carried);
                 }
             }
-            None => {}
+            self.calm = None;
         }
     }
 
-    /// A queue stands: who is given too much?
-    fn suspect(&mut self, queue: Duration, now: Moment) {
-        let due = |at: Moment| now.saturating_duration_since(at) >= DRAINS;
-        match self.trial {
-            Trial::None if self.long.is_some_and(|long| now.saturating_duration_since(long) >= PERSISTS) => {
-                self.trial = Trial::Down { at: now, queue, before: Some(self.down.held) };
-                self.down.hold(SEEN * self.down.peak);
+    /// A queue that stands, though not a long one: if more than was found is being tried, that was too much.
+    fn comes_of_more(&mut self, queue: Duration, now: Moment) {
+        let even = self.even.rate().is_some();
+        if queue < TOO_MUCH || even {
+            self.much = None;
+        }
+        if queue >= TOO_MUCH && even {
+            self.ways[DOWN].back();
+        } else if queue >= TOO_MUCH {
+            let since = *self.much.get_or_insert(now);
+            if now.saturating_duration_since(since) >= PERSISTS {
+                self.ways[UP].back();
             }
+        }
+    }
+
+    /// What the interface carried since the last look.
+    fn count(&mut self, wire: [u64; 2], now: Moment) {
+        self.even.seen(wire[DOWN], now);
+        self.drain.seen(wire[UP], now);
+        let (last, before) = self.last.replace((now, wire)).unwrap_or((now, wire));
+        let time = now.saturating_duration_since(last).as_secs_f64();
+        if time == 0.0 {
+            return;
+        }
+        let weight = 1.0 - (-time / AVERAGE.as_secs_f64()).exp();
+        for ((carried, wire), before) in self.carried.iter_mut().zip(wire).zip(before) {
+            *carried += weight * (wire.saturating_sub(before) as f64 * 8.0 / time - *carried);
+        }
+    }
+
+    /// A long queue stands: whose is it?
+    fn stands(&mut self, queue: Duration, now: Moment) {
+        if let Some(rate) = self.even.rate() {
+            // The wire downwards has one of its own. While it has, nothing can be said of the other.
+            self.ways[DOWN].find(SEEN[DOWN] * rate);
+            self.long = None;
+            self.trial = self.trial.map(|trial| Trial { at: now, queue, ..trial });
+            return;
+        }
+        let since = *self.long.get_or_insert(now);
+        if let Some(trial) = self.trial {
+            let held_for = now.saturating_duration_since(trial.at);
+            // Round trips that end now may have begun before it was held to less.
+            let then = if held_for < LATE { trial.queue.max(queue) } else { trial.queue };
+            let trial = Trial { queue: then, ..trial };
+            self.trial = if held_for < DRAINS { Some(trial) } else { self.next(trial, queue, now) };
+        } else if now.saturating_duration_since(since) >= PERSISTS && self.innocent.is_none_or(|until| now >= until) {
+            let (made, before) = (self.carried[UP], self.ways[UP]);
+            self.ways[UP].hold(LESS * made);
+            self.trial = Some(Trial { made, before, began: now, cuts: 1, at: now, queue });
+        }
+    }
+
+    /// The way up has been held to less for long enough to tell.
+    fn next(&mut self, trial: Trial, queue: Duration, now: Moment) -> Option<Trial> {
+        if queue + DRAINED < trial.queue {
             // It drains: wait for the end of that.
-            Trial::Down { at, queue: then, .. } if due(at) && queue + DRAINED < then => {
-                self.trial = Trial::Down { at: now, queue, before: None };
-            }
-            Trial::Down { at, before, .. } if due(at) => {
-                self.down.held = before.unwrap_or(self.down.held);
-                self.trial = Trial::Up { at: now, queue };
-                self.up.hold(LESS * self.up.held.min(self.up.peak));
-            }
-            Trial::Up { at, queue: then } if due(at) && queue + DRAINED < then => {
-                self.trial = Trial::Up { at: now, queue };
-            }
-            Trial::Up { at, .. } if due(at) => {
-                self.trial = Trial::None;
-                self.long = Some(now);
-                (self.down.peak, self.up.peak) = (self.down.carried, self.up.carried);
-            }
-            _ => {}
+            return Some(Trial { queue, at: now, ..trial });
         }
+        if trial.cuts < CUTS {
+            let less = if trial.cuts < 2 { LESS } else { MUCH_LESS };
+            self.ways[UP].hold(less * self.ways[UP].held().min(self.carried[UP]));
+            return Some(Trial { queue, at: now, cuts: trial.cuts + 1, ..trial });
+        }
+        self.ways[UP] = trial.before;
+        self.innocent = Some(now + INNOCENT);
+        self.long = Some(now);
+        None
+    }
+
+    /// The queue is no longer a long one.
+    fn ends(&mut self, trial: Trial, queue: Duration, now: Moment) -> Option<Trial> {
+        if queue > SHORT && now.saturating_duration_since(trial.at) < DRAINS {
+            return Some(trial);
+        }
+        let held = self.ways[UP].held();
+        // Exact, unless some of the queue was lost: then it is what was put in, which is more.
+        let told = self.drain.rate(trial.began.checked_sub(GREW).unwrap_or(trial.began));
+        match told.filter(|rate| (held..trial.made).contains(rate)) {
+            Some(rate) => self.ways[UP].find(SEEN[UP] * rate),
+            // It carries more than what drained the queue, and less than what made it grow.
+            None => self.ways[UP].guess((held * trial.made.min(held / LESS)).sqrt()),
+        }
+        None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::clock;
-
-    const LOOK: Duration = Duration::from_millis(2);
-
-    /// A link that carries `real` bits a second each way, with staff who take all that is held to be there, and round trips
-    /// that show both queues. The queue of a router is 150 ms.
-    struct Lab {
-        capacity: Capacity,
-        real: [f64; 2],
-        queues: [f64; 2],
-        now: Moment,
-        worst: f64,
-    }
-
-    impl Lab {
-        fn new(said: [Option<u64>; 2], real: [f64; 2]) -> Lab {
-            let said = said.map(|bits| bits.and_then(Rate::from_bits_per_second));
-            Lab { capacity: Capacity::new(said), real, queues: [0.0; 2], now: clock::now(), worst: 0.0 }
-        }
-
-        fn held(&self) -> [f64; 2] {
-            self.capacity.held().map(|rate| rate.unwrap().bits_per_second() as f64)
-        }
-
-        fn run(&mut self, seconds: u64) {
-            self.worst = 0.0;
-            for _ in 0..seconds * 500 {
-                self.now += LOOK;
-                let time = LOOK.as_secs_f64();
-                let held = self.held();
-                let mut carried = [0.0; 2];
-                for way in 0..2 {
-                    let offered = 0.93 * held[way];
-                    let queue = self.queues[way] + (offered / self.real[way] - 1.0) * time;
-                    self.queues[way] = queue.clamp(0.0, 0.15);
-                    // Upwards the interface counts what is sent into the queue, also what is then lost.
-                    let busy = self.queues[way] > 0.0;
-                    carried[way] = if way == 0 && busy { self.real[way] } else { offered };
-                }
-                let queue = Duration::from_secs_f64(self.queues.iter().sum());
-                self.worst = f64::max(self.worst, queue.as_secs_f64());
-                self.capacity.look(Some(queue), carried, self.now);
-            }
-        }
-    }
-
-    #[test]
-    fn a_link_that_is_what_was_said_is_left_alone() {
-        let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], [50e6, 20e6]);
-        lab.run(60);
-        assert_eq!(lab.held(), [50e6, 20e6]);
-    }
-
-    #[test]
-    fn whichever_way_is_slower_than_was_said_is_found_and_the_queue_goes() {
-        for real in [[25e6, 20e6], [50e6, 10e6], [25e6, 10e6], [10e6, 2e6]] {
-            let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], real);
-            lab.run(20);
-            lab.run(30);
-            let held = lab.held();
-            for way in 0..2 {
-                assert!(held[way] > 0.6 * real[way] && held[way] < 1.15 * real[way], "{real:?}: {held:?}");
-            }
-            assert!(lab.worst < 0.1, "{real:?}: {}", lab.worst);
-        }
-    }
-
-    #[test]
-    fn a_link_of_which_nothing_was_said_is_found_out() {
-        let mut lab = Lab::new([None, None], [50e6, 20e6]);
-        lab.run(30);
-        let held = lab.held();
-        assert!((35e6..60e6).contains(&held[0]) && (12e6..24e6).contains(&held[1]), "{held:?}");
-    }
-
-    #[test]
-    fn what_was_taken_is_given_back_when_the_link_is_well_again() {
-        let mut lab = Lab::new([Some(50_000_000), Some(20_000_000)], [25e6, 10e6]);
-        lab.run(20);
-        lab.real = [50e6, 20e6];
-        lab.run(120);
-        assert!(lab.held()[0] > 45e6 && lab.held()[1] > 18e6, "{:?}", lab.held());
-    }
-
-    #[test]
-    fn a_slow_server_beyond_an_idle_link_is_not_the_links_doing() {
-        let mut capacity = Capacity::new([Rate::from_bits_per_second(50_000_000); 2]);
-        let mut now = clock::now();
-        for _ in 0..5_000 {
-            now += LOOK;
-            capacity.look(Some(Duration::from_millis(200)), [1e6, 1e6], now);
-        }
-        assert_eq!(capacity.held(), [Rate::from_bits_per_second(50_000_000); 2]);
-    }
-}
+#[path = "capacity_tests.rs"]
+mod tests;

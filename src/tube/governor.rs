@@ -126,11 +126,6 @@ impl Governor {
         self.last.is_some_and(|last| last.wire.is_some())
     }
 
-    /// Bits a second that the wire carried of late.
-    pub fn carried(&self) -> f64 {
-        self.carried
-    }
-
     /// How far the wire is behind.
     pub fn behind(&self) -> Duration {
         self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / bits(link)))

@@ -102,8 +102,8 @@ impl Link {
         if cleared {
             self.clear = Some(now);
         }
-        if let Some(capacity) = self.capacity.as_mut().filter(|_| wire.is_some()) {
-            capacity.look(queue, [self.governors[0].carried(), self.governors[1].carried()], now);
+        if let Some((capacity, wire)) = self.capacity.as_mut().zip(wire) {
+            capacity.look(queue, wire, now);
             let held = capacity.held();
             self.hold(held);
         }
@@ -120,13 +120,21 @@ impl Link {
 
     /// A round trip to an address beyond the link took so long.
     pub fn round_trip(&mut self, peer: IpAddr, took: Duration, now: Moment) {
-        self.queue.seen(peer, took, now);
+        let waited = self.queue.seen(peer, took, now);
+        self.trip(now - took, waited);
     }
 
     /// An echo of what is probed took so long.
     pub fn probed(&mut self, target: IpAddr, took: Duration, now: Moment) {
-        self.queue.probed(target, took, self.rests(now), now);
+        let waited = self.queue.probed(target, took, self.rests(now), now);
+        self.trip(now - took, Some(waited));
         self.probe = Some((now, took));
+    }
+
+    fn trip(&mut self, began: Moment, waited: Option<Duration>) {
+        if let (Some(capacity), Some(waited)) = (&mut self.capacity, waited) {
+            capacity.trip(began, waited);
+        }
     }
 
     /// How long the last echo took, if there was one of late.

@@ -4,7 +4,9 @@
 
 pub mod bucket;
 mod capacity;
+mod drain;
 mod driver;
+mod even;
 mod governor;
 mod layout;
 mod link;
@@ -19,6 +21,7 @@ pub mod spec;
 pub mod tree;
 pub mod tubes;
 mod waits;
+mod way;
 mod wire;
 
 pub use driver::Driver;

@@ -42,23 +42,24 @@ struct Rested {
 }
 
 impl Queue {
-    /// A handshake with an address took so long.
-    pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) {
+    /// A handshake with an address took so long: how much longer than the least, where that is known.
+    pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) -> Option<Duration> {
         // The first of an address has nothing to be measured by. Where a crowd goes to ever new addresses, these would
         // hide the queue that echoes show.
         let echoes = self.probed.is_some_and(|at| now.saturating_duration_since(at) <= RECENT);
         if self.least.contains_key(&peer) || !echoes {
-            self.read(peer, took, now);
+            Some(self.read(peer, took, now))
         } else {
             self.remember(peer, took);
+            None
         }
     }
 
     /// An echo took so long. Of a link that rests, so that there was no queue, it is the way itself: after enough of these
     /// the address has their least, in place of the least it ever had. When a link's way changes and is longer from then
-    /// on, that would read as a queue for ever.
-    pub fn probed(&mut self, peer: IpAddr, took: Duration, rests: bool, now: Moment) {
-        self.read(peer, took, now);
+    /// on, that would read as a queue for ever. How much longer than the least it took.
+    pub fn probed(&mut self, peer: IpAddr, took: Duration, rests: bool, now: Moment) -> Duration {
+        let waited = self.read(peer, took, now);
         self.probed = Some(now);
         if rests {
             let fresh = Rested { peer, count: 0, least: took, before: None };
@@ -70,15 +71,17 @@ impl Queue {
                 self.least.insert(peer, least);
             }
         }
+        waited
     }
 
-    fn read(&mut self, peer: IpAddr, took: Duration, now: Moment) {
-        let least = self.remember(peer, took);
-        let extra = (took - least).saturating_sub(self.up_at(now - took));
+    fn read(&mut self, peer: IpAddr, took: Duration, now: Moment) -> Duration {
+        let waited = took - self.remember(peer, took);
+        let extra = waited.saturating_sub(self.up_at(now - took));
         self.recent.push_back((now, extra));
         if self.recent.len() > LEAST_OF {
             self.recent.pop_front();
         }
+        waited
     }
 
     /// Gives the least of an address.
