@@ -180,7 +180,7 @@ mod tests {
 
     /// Bytes that come to wait at the near end when its peer sends as much as it can.
     fn waiting(near: &TcpStream, far: &mut TcpStream, enough: u64) -> u64 {
-        let begun = std::time::Instant::now();
+        let begun = crate::base::clock::now();
         let mut waiting = 0;
         while waiting < enough && begun.elapsed() < Duration::from_secs(5) {
             let _ = far.write(&[0; 4096]);
