@@ -11,8 +11,8 @@ use super::even::Even;
 use super::way::Way;
 use crate::base::{Moment, Rate};
 
-/// A queue of this length is none of ours: in the lab's steady scene, on a link that is what was said, one of 8 ms and more
-/// never stood for a tenth of [`PERSISTS`].
+/// A queue of this length is none of ours: in the lab's steady scene, on a link of 50/20 Mbit/s as was said, one of 8 ms and
+/// more never stood for a tenth of [`PERSISTS`].
 const LONG: Duration = Duration::from_millis(25);
 /// For so long it has to stand.
 const PERSISTS: Duration = Duration::from_millis(300);
@@ -30,7 +30,8 @@ const TOO_MUCH: Duration = Duration::from_millis(15);
 const NONE: Duration = Duration::from_millis(6);
 /// How often more is tried, when there was none at some time since, and never a long one.
 const STEP: Duration = Duration::from_millis(500);
-/// Of what a way was seen to carry, what it is held to: downwards that is exact, upwards within a few hundredths.
+/// Of what a way was seen to carry, what it is held to. Of 25 Mbit/s down the lab's runs saw 24.96 to 25.05; of 10 up, 9.0
+/// to 9.9, and 10.2 when some of the queue was lost.
 const SEEN: [f64; 2] = [0.99, 0.97];
 /// What is left to the way up each time.
 const LESS: f64 = 0.75;
@@ -49,10 +50,11 @@ const AVERAGE: Duration = Duration::from_millis(50);
 /// What a link is taken for until it shows what it is.
 const UNKNOWN: u64 = 1_000_000_000;
 
-/// The way up, held to less to see whether the queue drains.
+/// The way up, held to less to see whether the queue drains. The way down needs no trial: it was once let go again when the
+/// queue had not drained after half a second, because the way up's grew meanwhile, and clinical's p99 was 6.4 times.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
-    /// What it carried before, what it was held to, and when that ended.
+    /// What it carried before, what was known of it, and when that ended.
     made: f64,
     before: Way,
     began: Moment,
@@ -132,7 +134,8 @@ impl Capacity {
         let (since, least) = self.calm.get_or_insert((now, queue));
         *least = queue.min(*least);
         if now.saturating_duration_since(*since) >= STEP {
-            // A queue that comes and goes does not stand.
+            // A queue that comes and goes does not stand. To wait for a second without any, with the bursts of 200 people on
+            // 25 Mbit/s, left the way up at 6 of its 10 for as long as the scene lasted.
             if *least <= NONE {
                 for (way, carried) in self.ways.iter_mut().zip(self.carried) {
                     way.more(carried);

@@ -1,3 +1,7 @@
+//! A link that is less than was said, and staff who take all of it.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes of some minutes
+
 use super::*;
 use crate::base::clock;
 
@@ -39,12 +43,12 @@ impl Lab {
             // Downwards, what senders bring comes in waves.
             let wave = if look % 60 < 30 { 1.2 } else { 0.8 };
             let offered = [0.93 * self.held()[0] * wave, 0.93 * self.held()[1]];
-            for way in 0..2 {
-                let queue = self.queues[way] + (offered[way] / self.real[way] - 1.0) * time;
+            for (way, offered) in offered.into_iter().enumerate() {
+                let queue = self.queues[way] + (offered / self.real[way] - 1.0) * time;
                 self.queues[way] = queue.clamp(0.0, FIFO);
                 // Upwards the interface counts what is sent into the queue, also what is then lost.
                 let busy = way == 0 && self.queues[way] > 0.0;
-                self.wire[way] += if busy { self.real[way] } else { offered[way] } * time / 8.0;
+                self.wire[way] += if busy { self.real[way] } else { offered } * time / 8.0;
             }
             let queue = self.queues.iter().sum::<f64>();
             self.worst = self.worst.max(queue);

@@ -87,6 +87,7 @@ mod tests {
     use crate::base::clock;
 
     /// What is told of a way that carries 10 Mbit/s, is sent this for half a second, and has so much queue at first.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes of a second
     fn told(sent: f64, queue: f64, noise: f64) -> Option<f64> {
         let start = clock::now();
         let (mut drain, mut queue, mut put_in) = (Drain::default(), queue, 0.0);

@@ -51,6 +51,7 @@ mod tests {
     use crate::base::clock;
 
     /// What is said of a way that carries, in turns of 20 ms, these rates for a second.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes of a second
     fn told(rates: &[f64], packet: f64) -> Option<f64> {
         let (mut even, mut now, mut sent) = (Even::default(), clock::now(), 0.0);
         for look in 0..500 {

@@ -133,9 +133,9 @@ mod tests {
                 way.more(way.held());
             }
             if again % 2 == 0 {
-                way.find(24.9e6)
+                way.find(24.9e6);
             } else {
-                way.back()
+                way.back();
             }
             assert!(way.held() <= 25e6 && steps(&way, 26.5e6) > first);
         }
