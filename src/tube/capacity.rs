@@ -73,8 +73,9 @@ pub struct Capacity {
     drain: Drain,
     trial: Option<Trial>,
     last: Option<(Moment, [u64; 2])>,
-    /// Since when a long queue stands that the way down does not explain, and since when one that is too much.
-    long: Option<Moment>,
+    /// Since when a long queue stands that the way down does not explain, and what had been sent by then; and since when
+    /// one that is too much.
+    long: Option<(Moment, u64)>,
     much: Option<Moment>,
     /// Since when there was no long one, and the least since.
     calm: Option<(Moment, Duration)>,
@@ -185,7 +186,8 @@ impl Capacity {
             self.trial = self.trial.map(|trial| Trial { at: now, queue, ..trial });
             return;
         }
-        let since = *self.long.get_or_insert(now);
+        let sent_by_now = self.last.map_or(0, |(_, wire)| wire[UP]);
+        let (since, sent) = *self.long.get_or_insert((now, sent_by_now));
         if let Some(trial) = self.trial {
             let held_for = now.saturating_duration_since(trial.at);
             // Round trips that end now may have begun before it was held to less.
@@ -193,7 +195,11 @@ impl Capacity {
             let trial = Trial { queue: then, ..trial };
             self.trial = if held_for < DRAINS { Some(trial) } else { self.next(trial, queue, now) };
         } else if now.saturating_duration_since(since) >= PERSISTS && self.innocent.is_none_or(|until| now >= until) {
-            let (made, before) = (self.carried[UP], self.ways[UP]);
+            // Over all that time: at one moment of it people may have sent next to nothing, and what followed from that held
+            // the way up to a third of what it carries.
+            let made =
+                sent_by_now.saturating_sub(sent) as f64 * 8.0 / now.saturating_duration_since(since).as_secs_f64();
+            let before = self.ways[UP];
             self.ways[UP].hold(LESS * made);
             self.trial = Some(Trial { made, before, began: now, cuts: 1, at: now, queue });
         }
@@ -207,12 +213,12 @@ impl Capacity {
         }
         if trial.cuts < CUTS {
             let less = if trial.cuts < 2 { LESS } else { MUCH_LESS };
-            self.ways[UP].hold(less * self.ways[UP].held().min(self.carried[UP]));
+            self.ways[UP].hold(less * self.ways[UP].held());
             return Some(Trial { queue, at: now, cuts: trial.cuts + 1, ..trial });
         }
         self.ways[UP] = trial.before;
         self.innocent = Some(now + INNOCENT);
-        self.long = Some(now);
+        self.long = None;
         None
     }
 
@@ -224,7 +230,7 @@ impl Capacity {
         let held = self.ways[UP].held();
         // Exact, unless some of the queue was lost: then it is what was put in, which is more.
         let told = self.drain.rate(trial.began.checked_sub(GREW).unwrap_or(trial.began));
-        match told.filter(|rate| (held..trial.made).contains(rate)) {
+        match told.filter(|rate| (held..trial.before.held()).contains(rate)) {
             Some(rate) => self.ways[UP].find(SEEN[UP] * rate),
             // It carries more than what drained the queue, and less than what made it grow.
             None => self.ways[UP].guess((held * trial.made.min(held / LESS)).sqrt()),
