@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::limits::Descriptors;
@@ -38,6 +39,8 @@ struct Kept {
     resolver: Mutex<Option<(egress::Dns, Arc<Resolver>)>>,
     /// Names that it looks up at once.
     names: usize,
+    /// Attempts to connect beside each flow's first.
+    spare: Arc<Semaphore>,
 }
 
 impl Builder {
@@ -45,7 +48,8 @@ impl Builder {
     pub fn new(descriptors: Descriptors) -> Self {
         let tasks = TaskTracker::new();
         let (idle, names) = (descriptors.idle / 2, descriptors.names / 2);
-        let kept = |origins| Kept { origins, resolver: Mutex::default(), names };
+        let spare = || Arc::new(Semaphore::new(descriptors.attempts / 2));
+        let kept = |origins| Kept { origins, resolver: Mutex::default(), names, spare: spare() };
         let clear = Origins::new(tasks.clone(), idle);
         let rest = clear.beside(idle);
         Builder { clear: kept(clear), rest: kept(rest), tasks }
@@ -68,7 +72,8 @@ impl Builder {
 
 impl Kept {
     fn way(&self, spec: &egress::Spec) -> Way {
-        Way { egresses: Egresses::new(spec, self.resolver(&spec.dns)), origins: self.origins.clone() }
+        let egresses = Egresses::new(spec, self.resolver(&spec.dns), Arc::clone(&self.spare));
+        Way { egresses, origins: self.origins.clone() }
     }
 
     fn resolver(&self, dns: &egress::Dns) -> Arc<Resolver> {

@@ -12,6 +12,8 @@ pub struct Descriptors {
     pub idle: usize,
     /// Names that are looked up at once.
     pub names: usize,
+    /// Attempts to connect beside each connection's first.
+    pub attempts: usize,
 }
 
 /// The most that is held back for what is no flow: listeners, the admin's connections, logs, name servers, lists being
@@ -59,13 +61,18 @@ pub fn raise() -> Descriptors {
 /// written to sockets and does not go on. Most hold a tenth of it.
 const HELD: u64 = 64 << 10;
 
-/// A quarter is held back, half of that for idle connections and half of what is left for look-ups; the rest is two for
-/// each client, and no more clients than half of the memory holds at the worst. A look-up takes two, one for each family, of which one is the place of the connection that it is for.
+/// A quarter is held back; the rest is two for each client, and no more clients than half of the memory holds at the worst.
+/// Of what is held back, three eighths are for idle connections. A look-up takes two, one for each family, and an attempt
+/// to connect beside another takes one; of each, one is the place of the connection that it is for.
 fn share(descriptors: u64, memory: u64) -> Descriptors {
     let reserve = RESERVE.min(descriptors / 4);
     let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    let connections = whole(((descriptors - reserve) / 2).min(memory / 2 / HELD));
-    Descriptors { connections, idle: whole(reserve / 2), names: whole(reserve / 4) }
+    Descriptors {
+        connections: whole(((descriptors - reserve) / 2).min(memory / 2 / HELD)),
+        idle: whole(reserve * 3 / 8),
+        names: whole(reserve / 4),
+        attempts: whole(reserve / 8),
+    }
 }
 
 #[cfg(test)]
@@ -75,11 +82,11 @@ mod tests {
     #[test]
     fn the_shares_never_add_up_to_more_than_there_is() {
         for descriptors in [64, 200, 1024, 20_000, 1_048_576] {
-            let Descriptors { connections, idle, names } = share(descriptors, 8 << 30);
-            let left = descriptors.checked_sub((connections * 2 + idle + names) as u64);
+            let Descriptors { connections, idle, names, attempts } = share(descriptors, 8 << 30);
+            let left = descriptors.checked_sub((connections * 2 + idle + names + attempts) as u64);
             assert!(left >= Some((descriptors / 16).min(RESERVE / 4)), "{descriptors}");
             // Each compartment has half of these.
-            assert!(connections > 0 && idle > 1 && names > 1);
+            assert!(connections > 0 && idle > 1 && names > 1 && attempts > 1);
         }
     }
 

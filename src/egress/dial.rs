@@ -5,11 +5,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::parent::ParentError;
 use super::resolve::ResolveError;
@@ -136,10 +138,15 @@ const MAX_CANDIDATES: usize = 32;
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// A stream to the first address that answers, within the egress's `connect_timeout`.
-pub(super) async fn dial(call: Call<'_>, egress: &Egress, addresses: &[IpAddr]) -> Result<Reached, DialError> {
+pub(super) async fn dial(
+    call: Call<'_>,
+    egress: &Egress,
+    addresses: &[IpAddr],
+    spare: &Arc<Semaphore>,
+) -> Result<Reached, DialError> {
     let candidates = candidates(call, egress, addresses)?;
     let after = egress.connect_timeout;
-    match tokio::time::timeout(after, race(call, egress, &candidates)).await {
+    match tokio::time::timeout(after, race(call, egress, &candidates, spare)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(DialError::TimedOut { side: call.side, target: call.target.clone(), after }),
     }
@@ -187,9 +194,16 @@ pub(super) struct Reached {
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Reached, DialError>> + Send>>;
 
-/// Begins an attempt every [`ATTEMPT_DELAY`], or at once when one fails; there is at least one candidate. The first that succeeds wins, and the rest are
-/// dropped, which closes them.
-async fn race(call: Call<'_>, egress: &Egress, candidates: &[SocketAddr]) -> Result<Reached, DialError> {
+/// Begins an attempt every [`ATTEMPT_DELAY`], or at once when one fails; there is at least one candidate. The first that
+/// succeeds wins, and the rest are dropped, which closes them. One attempt has the flow's own descriptor; each that runs
+/// beside it has one of those to spare, or waits: many flows to a site that is silent at many addresses must not take the
+/// descriptors of all others.
+async fn race(
+    call: Call<'_>,
+    egress: &Egress,
+    candidates: &[SocketAddr],
+    spare: &Arc<Semaphore>,
+) -> Result<Reached, DialError> {
     let mut waiting = candidates.iter();
     let mut running: Vec<Attempt> = waiting.next().map(|address| attempt(call, egress, *address)).into_iter().collect();
     let mut told: Option<DialError> = None;
@@ -211,8 +225,21 @@ async fn race(call: Call<'_>, egress: &Egress, candidates: &[SocketAddr]) -> Res
             }
             Err(_) => {}
         }
-        running.extend(waiting.next().map(|address| attempt(call, egress, *address)));
+        if running.is_empty() {
+            running.extend(waiting.next().map(|address| attempt(call, egress, *address)));
+        } else if !waiting.as_slice().is_empty()
+            && let Ok(place) = Arc::clone(spare).try_acquire_owned()
+        {
+            running.extend(waiting.next().map(|address| beside(place, attempt(call, egress, *address))));
+        }
     }
+}
+
+fn beside(place: OwnedSemaphorePermit, attempt: Attempt) -> Attempt {
+    Box::pin(async move {
+        let _place = place;
+        attempt.await
+    })
 }
 
 fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<Reached, DialError>> {
@@ -379,10 +406,20 @@ mod tests {
     }
 
     async fn dialled(egress: &Egress, addresses: &[&str], port: u16) -> Result<(TcpStream, SocketAddr), DialError> {
+        dialled_beside(8, egress, addresses, port).await
+    }
+
+    async fn dialled_beside(
+        spare: usize,
+        egress: &Egress,
+        addresses: &[&str],
+        port: u16,
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
         let target = target(&format!("origin.example:{port}"));
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
         let call = Call { side: Side::Origin, target: &target, buffers: Buffers::default(), guard: None };
-        dial(call, egress, &addresses).await.map(|reached| (reached.stream, reached.address))
+        let spare = Arc::new(Semaphore::new(spare));
+        dial(call, egress, &addresses, &spare).await.map(|reached| (reached.stream, reached.address))
     }
 
     /// An address that answers to no SYN: a listener on this port whose queue is full. Keep what comes with it.
@@ -409,6 +446,20 @@ mod tests {
         let (_, peer) = dialled(&egress("a"), &["127.0.0.3", "127.0.0.2"], port).await.unwrap();
         assert_eq!(peer.ip().to_string(), "127.0.0.2");
         assert!(began.elapsed() >= ATTEMPT_DELAY, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn without_a_place_to_spare_addresses_are_tried_one_after_another() {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let _hole = black_hole(port);
+        let hurried = Egress { connect_timeout: ATTEMPT_DELAY * 3, ..egress("a") };
+        let silent = ["127.0.0.3", "127.0.0.2"];
+        assert!(dialled_beside(1, &hurried, &silent, port).await.is_ok());
+        let error = dialled_beside(0, &hurried, &silent, port).await.unwrap_err();
+        assert_eq!(error.fault(), Fault::new(Side::Origin, Reason::ConnectTimeout));
+        // One that refuses gives its place to the next.
+        assert!(dialled_beside(0, &hurried, &["127.0.1.1", "127.0.0.2"], port).await.is_ok());
     }
 
     #[tokio::test]

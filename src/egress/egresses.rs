@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use super::dial::{Call, DialError, Reached, dial};
 use super::parent;
@@ -25,6 +26,8 @@ struct Inner {
     egresses: HashMap<EgressId, Arc<Egress>>,
     guard: Guard,
     resolver: Arc<Resolver>,
+    /// Attempts to connect that may run beside each flow's first.
+    spare: Arc<Semaphore>,
 }
 
 /// A connection that was made.
@@ -55,13 +58,14 @@ pub const SYSTEM: &str = "system";
 const SYSTEM_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Egresses {
-    /// The ways out that a configuration describes, and the built-in one.
-    pub fn new(spec: &Spec, resolver: Arc<Resolver>) -> Self {
+    /// The ways out that a configuration describes, and the built-in one. Attempts to connect that run beside a flow's
+    /// first have a permit of `spare` each.
+    pub fn new(spec: &Spec, resolver: Arc<Resolver>, spare: Arc<Semaphore>) -> Self {
         let mut egresses: HashMap<EgressId, Arc<Egress>> =
             spec.egresses.iter().map(|egress| (egress.id.clone(), Arc::new(egress.clone()))).collect();
         let system = |id: &EgressId| Arc::new(Egress::bare(id.clone(), SYSTEM_CONNECT_TIMEOUT));
         egresses.entry(EgressId::from(SYSTEM)).or_insert_with_key(system);
-        Egresses { inner: Arc::new(Inner { egresses, guard: spec.guard.clone(), resolver }) }
+        Egresses { inner: Arc::new(Inner { egresses, guard: spec.guard.clone(), resolver, spare }) }
     }
 
     /// Connects to a target through an egress: directly, or by CONNECT through its parent.
@@ -138,7 +142,8 @@ impl Egresses {
             })?,
         };
         let resolved = clock::now();
-        let Reached { stream, address, round_trip, segment } = dial(call, egress, &addresses).await?;
+        let Reached { stream, address, round_trip, segment } =
+            dial(call, egress, &addresses, &self.inner.spare).await?;
         Ok(Dialled {
             stream,
             peer: address,

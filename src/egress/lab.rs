@@ -44,7 +44,11 @@ pub fn egresses(egresses: &[Egress], deny: &[&str]) -> Egresses {
     let dns = Dns { servers: vec![SocketAddr::from(([127, 0, 0, 1], 9))], hosts };
     let guard = Guard { deny: deny.iter().map(|net| net.parse().unwrap()).collect(), ports: vec![1..=65535] };
     let resolver = Arc::new(Resolver::new(&dns, 64));
-    Egresses::new(&Spec { egresses: egresses.to_vec(), dns, guard }, resolver)
+    Egresses::new(
+        &Spec { egresses: egresses.to_vec(), dns, guard },
+        resolver,
+        Arc::new(tokio::sync::Semaphore::new(64)),
+    )
 }
 
 pub fn target(text: &str) -> Target {

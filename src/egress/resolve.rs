@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -11,12 +12,12 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::system_conf::read_system_conf;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::spec::Dns;
 use crate::base::Name;
 
-/// Looks names up. Look-ups of one name at the same time share one query (hickory's pool sees to it).
+/// Looks names up. Those who ask for one name at the same time share one look-up.
 #[derive(Debug)]
 pub struct Resolver {
     hosts: HashMap<Name, Vec<IpAddr>>,
@@ -25,7 +26,11 @@ pub struct Resolver {
     /// One for each name that may be looked up at once: servers that are silent about some names must not cost a
     /// descriptor for each who asks for them.
     places: Semaphore,
+    asked: Mutex<HashMap<Name, Weak<Shared>>>,
 }
+
+/// The answer to all who ask for one name at the same time.
+type Shared = OnceCell<Result<Vec<IpAddr>, ResolveError>>;
 
 /// Why a name has no addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +62,8 @@ const MAX_TTL: Duration = Duration::from_secs(3600);
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(60);
 /// Queries in flight on one TCP connection to a server, where an answer did not fit a datagram.
 const TCP_QUERIES: usize = 512;
+/// Look-ups that nobody waits for any more, before they are cleared out.
+const ABANDONED: usize = 1024;
 /// How long the first family's addresses wait for the other's (RFC 8305 section 3, "Resolution Delay").
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
@@ -64,7 +71,12 @@ impl Resolver {
     /// A resolver as `[dns]` describes it. Where no server is named and the system names none either, every name
     /// outside the `hosts` table fails, and says so. So many names are looked up at once; more of them wait.
     pub fn new(dns: &Dns, at_once: usize) -> Self {
-        Resolver { hosts: dns.hosts.clone(), dns: servers(dns).and_then(client), places: Semaphore::new(at_once) }
+        Resolver {
+            hosts: dns.hosts.clone(),
+            dns: servers(dns).and_then(client),
+            places: Semaphore::new(at_once),
+            asked: Mutex::default(),
+        }
     }
 
     /// Every address of a name, at least one; IPv6 and IPv4 as the sources give them.
@@ -80,12 +92,43 @@ impl Resolver {
             return Err(ResolveError::NotFound);
         }
         let dns = self.dns.as_ref().map_err(|why| ResolveError::Failed(why.clone()))?;
-        let look_up = async {
+        let shared = self.shared(name);
+        // When who looks up gives up, the next of those who wait goes on with it.
+        let answer = shared.get_or_init(|| async {
             // It is never closed.
             let _place = self.places.acquire().await;
             both_families(dns, name).await
-        };
-        tokio::time::timeout(WHOLE, look_up).await.unwrap_or(Err(ResolveError::TimedOut))
+        });
+        let answer = tokio::time::timeout(WHOLE, answer).await;
+        let answer = answer.map_or(Err(ResolveError::TimedOut), Clone::clone);
+        self.answered(name, &shared);
+        answer
+    }
+
+    fn shared(&self, name: &Name) -> Arc<Shared> {
+        let mut asked = self.asked();
+        if let Some(shared) = asked.get(name).and_then(Weak::upgrade) {
+            return shared;
+        }
+        // Who went away before the answer left theirs behind.
+        if asked.len() >= ABANDONED {
+            asked.retain(|_, shared| shared.strong_count() > 0);
+        }
+        let shared = Arc::default();
+        asked.insert(name.clone(), Arc::downgrade(&shared));
+        shared
+    }
+
+    /// Whoever asks from now on has a look-up of their own, or what the cache knows.
+    fn answered(&self, name: &Name, shared: &Arc<Shared>) {
+        let mut asked = self.asked();
+        if asked.get(name).is_some_and(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(shared))) {
+            asked.remove(name);
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<Name, Weak<Shared>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -261,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn look_ups_of_one_name_share_their_queries() {
         let server = NameServer::start(answers(60)).await;
-        let resolver = std::sync::Arc::new(with_server(&server));
+        let resolver = Arc::new(with_server(&server));
         let mut people = tokio::task::JoinSet::new();
         for _ in 0..20 {
             let resolver = resolver.clone();
@@ -272,9 +315,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn many_who_ask_for_a_silent_name_have_one_place_and_others_are_answered() {
+        let server = NameServer::start(answers(60)).await;
+        let resolver = Arc::new(Resolver::new(&Dns { servers: vec![server.address], hosts: HashMap::new() }, 2));
+        let mut people = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let resolver = resolver.clone();
+            people.spawn(async move { resolver.addresses(&name("silent.example")).await });
+        }
+        within(Duration::from_secs(5), async || server.asked().iter().any(|asked| asked.starts_with("silent"))).await;
+        assert_eq!(resolver.addresses(&name("four.example")).await, Ok(vec![ip("192.0.2.4")]));
+        // The first who gives up does not take the others' look-up away.
+        people.abort_all();
+        while people.join_next().await.is_some() {}
+        assert_eq!(resolver.addresses(&name("silent.example")).await, Err(ResolveError::TimedOut));
+        assert!(resolver.asked().is_empty());
+    }
+
+    #[tokio::test]
     async fn without_servers_only_the_hosts_table_answers() {
         let hosts = [(name("a.example"), vec![])].into();
-        let resolver = Resolver { hosts, dns: Err("no servers".into()), places: Semaphore::new(1) };
+        let resolver =
+            Resolver { hosts, dns: Err("no servers".into()), places: Semaphore::new(1), asked: Mutex::default() };
         assert_eq!(resolver.addresses(&name("a.example")).await, Err(ResolveError::NotFound));
         assert_eq!(resolver.addresses(&name("b.example")).await, Err(ResolveError::Failed("no servers".into())));
     }

@@ -40,14 +40,15 @@ pub struct Turn {
 impl Turn {
     /// Of the request that is being answered.
     pub fn new(phase: Arc<Phase>, place: Arc<Place>) -> Arc<Self> {
-        place.busy();
+        place.begin();
         Arc::new(Turn { phase, place })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.phase.idle();
-        self.place.wait();
+        if self.place.end() {
+            self.phase.idle();
+        }
     }
 }

@@ -56,15 +56,17 @@ impl Berth {
         self.wanted.store(compartment == Compartment::Clear, Ordering::Relaxed);
     }
 
-    /// Where the task should be.
-    pub fn wanted(&self) -> Compartment {
-        compartment(&self.wanted)
-    }
-
     /// Waits until the task is where it should be: what it opens from then on belongs there.
     pub async fn reached(&self) {
-        // Whoever carries the task moves it, and asks again there.
-        std::future::poll_fn(|_| if self.is_reached() { Poll::Ready(()) } else { Poll::Pending }).await;
+        std::future::poll_fn(|cx| {
+            if self.is_reached() {
+                return Poll::Ready(());
+            }
+            // Whoever carries the task moves it, and asks again there; unless it is wanted here again by then.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// For a task that goes on with the work of this one: it begins where this one is.
@@ -123,7 +125,7 @@ impl Bulkheads {
 }
 
 /// A task that can be carried by another runtime from one poll to the next. Its timers and sockets stay with the runtime
-/// in which they were made, and wake it wherever it is.
+/// in which they were made, and wake it wherever it is: what a few packets of a tunnel that moved late cost there is borne.
 struct Carried {
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     berth: Berth,

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::bulkhead::Bulkheads;
+use super::bulkhead::{Bulkheads, Compartment};
 use super::end::End;
 use super::judge::{Question, Verdict};
 use super::live::{About, Live, Registry};
-use super::plan::{Plan, Ways};
+use super::plan::{Plan, Way, Ways};
 use crate::account::{Account, Judgement};
 use crate::base::{Fault, ListenerId, Reason, Side, clock};
 use crate::tube::{Pass, Sharer, Tubes};
@@ -62,6 +62,14 @@ impl Carrier {
     /// The plan in force and its ways out.
     pub fn current(&self) -> Current {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How a flow leaves, by the verdict in force.
+    pub fn way_of(&self, live: &Live) -> Way {
+        let current = self.current();
+        let tube = live.state().verdict.as_ref().map(|verdict| verdict.tube.clone());
+        let compartment = tube.map_or(Compartment::Rest, |tube| current.plan.compartment_of(&tube));
+        current.ways.of(compartment).clone()
     }
 
     /// Puts a new plan in force and judges every open flow by it.

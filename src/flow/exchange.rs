@@ -59,9 +59,9 @@ pub async fn run(
     }
     uncoded(request.headers(), Fault::new(Side::Client, Reason::BadRequest))?;
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
-    let ways = current.ways.of(live.berth.wanted());
+    let way = carrier.way_of(live);
     let admission = Arc::new(Leave { live: Arc::clone(live), pass: Arc::clone(&pass) });
-    let sender = ways.origins.sender(&ways.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
+    let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
     live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
     if let Some(made) = sender.made() {
         live.open.connected(made.resolve + made.connect);

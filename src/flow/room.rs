@@ -27,8 +27,16 @@ pub struct Place {
     room: Arc<Room>,
     /// Breaks the connection.
     cut: CancellationToken,
+    state: Mutex<State>,
+}
+
+/// What goes on over a connection.
+#[derive(Debug, Default)]
+struct State {
+    /// Requests that are being answered. The end of one may be noticed after the next began.
+    turns: usize,
     /// Where it stands among those who wait.
-    number: Mutex<Option<u64>>,
+    number: Option<u64>,
 }
 
 impl Room {
@@ -48,9 +56,9 @@ impl Room {
             longest.cancel();
             taken = self.capacity;
         }
-        let place = Arc::new(Place { room: Arc::clone(self), cut, number: Mutex::new(None) });
+        let place = Arc::new(Place { room: Arc::clone(self), cut, state: Mutex::default() });
         if taken <= self.capacity {
-            place.wait();
+            place.wait(&mut place.state());
         }
         (place, taken.saturating_mul(100).div_ceil(self.capacity))
     }
@@ -62,30 +70,45 @@ impl Room {
 
 impl Place {
     /// From now on a request is being answered.
-    pub fn busy(&self) {
-        if let Some(number) = self.number().take() {
-            self.room.waiting().cuts.remove(&number);
-        }
+    pub fn begin(&self) {
+        let mut state = self.state();
+        state.turns += 1;
+        self.leave(&mut state);
     }
 
-    /// It waits for the next request.
-    pub fn wait(&self) {
+    /// It has been; whether the connection waits for the next one now.
+    pub fn end(&self) -> bool {
+        let mut state = self.state();
+        state.turns = state.turns.saturating_sub(1);
+        if state.turns == 0 {
+            self.wait(&mut state);
+        }
+        state.turns == 0
+    }
+
+    /// It stands behind all who wait.
+    fn wait(&self, state: &mut State) {
         let mut waiting = self.room.waiting();
         let number = waiting.next;
         waiting.next += 1;
         waiting.cuts.insert(number, self.cut.clone());
-        drop(waiting);
-        *self.number() = Some(number);
+        state.number = Some(number);
     }
 
-    fn number(&self) -> MutexGuard<'_, Option<u64>> {
-        self.number.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leave(&self, state: &mut State) {
+        if let Some(number) = state.number.take() {
+            self.room.waiting().cuts.remove(&number);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.busy();
+        self.leave(&mut self.state());
         self.room.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -104,18 +127,24 @@ mod tests {
         let (second, _) = take(1);
         let (third, filled) = take(2);
         assert_eq!(filled, 100);
-        first.busy();
+        first.begin();
         let (fourth, filled) = take(3);
         let is_cut = || cuts.iter().map(CancellationToken::is_cancelled).collect::<Vec<_>>();
         assert_eq!((filled, is_cut()), (100, vec![false, true, false, false, false, false]));
         // The connection that was cut is gone a moment later.
         drop(second);
-        third.busy();
-        fourth.busy();
+        third.begin();
+        fourth.begin();
         let (none, filled) = take(4);
         assert!(filled > 100, "{filled}");
         drop(none);
-        first.wait();
+        // The end of one request is noticed after the next began.
+        first.begin();
+        assert!(!first.end());
+        let (none, filled) = take(4);
+        assert!(filled > 100, "{filled}");
+        drop(none);
+        assert!(first.end());
         let (_fifth, filled) = take(5);
         assert_eq!((filled, is_cut()), (100, vec![true, true, false, false, false, false]));
     }
@@ -126,8 +155,8 @@ mod tests {
         for _ in 0..10 {
             let (place, filled) = room.take(CancellationToken::new());
             assert_eq!(filled, 50);
-            place.busy();
-            place.wait();
+            place.begin();
+            assert!(place.end());
         }
         assert!(room.waiting().cuts.is_empty());
     }

@@ -135,11 +135,13 @@ async fn carry(
     let ask = asked?;
     let connection = (entrance.berth.clone(), entrance.cut.clone());
     let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), connection, Arc::clone(turn));
-    let (verdict, pass) = carrier.settle(&live)?;
+    let settled = carrier.settle(&live);
+    // Refusals too are given where the flow belongs.
+    entrance.berth.reached().await;
+    let (verdict, pass) = settled?;
     if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
         return Err(End::ProcessFull);
     }
-    entrance.berth.reached().await;
     tokio::select! {
         carried = async { match ask {
             Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,

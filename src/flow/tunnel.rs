@@ -59,9 +59,7 @@ async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) ->
     let opening = pass.open().await;
     live.open.admitted(opening.waited);
     let buffers = buffers(&opening);
-    let ways = carrier.current().ways;
-    let egresses = &ways.of(live.berth.wanted()).egresses;
-    let dialled = egresses.tunnel(egress, &live.about.target, buffers).await?;
+    let dialled = carrier.way_of(live).egresses.tunnel(egress, &live.about.target, buffers).await?;
     carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);
     live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
-use crate::base::option;
+use crate::base::{Rate, option};
 
 /// What a direction reads from. Bytes that are not read keep the sender's window shut, so what is not granted yet is best
 /// left where it is: it costs no memory here, and nobody sends more of it.
@@ -25,6 +25,9 @@ pub trait Source: AsyncRead + Unpin {
     /// Has the kernel hold no more than so many bytes unread, and so the sender have no more under way (tcp(7),
     /// SO_RCVBUF and TCP_WINDOW_CLAMP).
     fn bound(&self, _bytes: usize) {}
+
+    /// Has the kernel send no faster than this (socket(7), SO_MAX_PACING_RATE).
+    fn pace(&self, _rate: Rate) {}
 }
 
 impl Source for TcpStream {
@@ -42,6 +45,12 @@ impl Source for TcpStream {
     fn bound(&self, bytes: usize) {
         if let Err(error) = option::hold_unread(self, bytes) {
             tracing::debug!(%error, "cannot set SO_RCVBUF or TCP_WINDOW_CLAMP");
+        }
+    }
+
+    fn pace(&self, rate: Rate) {
+        if let Err(error) = option::pace(self, rate) {
+            tracing::debug!(%error, "cannot set SO_MAX_PACING_RATE");
         }
     }
 }

@@ -12,8 +12,11 @@ use super::half::{Filled, Half};
 use super::source::Source;
 use super::tally::Tally;
 use super::window::{Done, Window};
-use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
+use crate::base::{Direction, Fault, Moment, Rate, Reason, Side, clock};
 use crate::tube::Pass;
+
+/// How often it is asked how fast a connection may send: it may live all day, and the link's rate be found out meanwhile.
+const PACED: Duration = Duration::from_secs(1);
 
 /// What a look at the first bytes came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +63,8 @@ pub struct Tunnel<C, O> {
     over: Option<Fault>,
     /// What the origin may have under way.
     window: Option<Window>,
+    /// How fast the origin's connection may send, and when that was asked.
+    paced: (Moment, Option<Rate>),
 }
 
 impl<C, O> Tunnel<C, O>
@@ -81,6 +86,7 @@ where
             closed: None,
             over: None,
             window: None,
+            paced: (clock::now(), None),
         }
     }
 
@@ -210,12 +216,21 @@ where
         }
     }
 
-    /// Lets the origin have under way what the flow is given.
+    /// Lets the origin have under way what the flow is given, and this side send as fast as the link carries.
     fn follow(&mut self, pass: &Pass) {
+        let now = clock::now();
+        let (asked, paced) = self.paced;
+        if now.saturating_duration_since(asked) >= PACED {
+            let pace = pass.pace();
+            if let Some(rate) = pace.filter(|_| pace != paced) {
+                self.origin.pace(rate);
+            }
+            self.paced = (now, pace);
+        }
         let Some(window) = &mut self.window else { return };
         let size = if pass.is_shaped(Direction::Down) {
             let done = Done { moved: self.down.moved(), waited: self.down.delayed() };
-            window.follow(done, || self.origin.round_trip(), clock::now())
+            window.follow(done, || self.origin.round_trip(), now)
         } else {
             window.open()
         };

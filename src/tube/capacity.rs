@@ -43,8 +43,17 @@ const CUTS: u32 = 7;
 const GREW: Duration = Duration::from_millis(300);
 /// Who was suspected in vain is left alone for so long.
 const INNOCENT: Duration = Duration::from_secs(60);
-/// A way that uses less than this of what it has has no queue, unless it is far less than was said.
-const LITTLE: f64 = 0.2;
+/// A way that carries less than this of what it has has no queue: somebody beyond it is slow. So a link is found out that
+/// is a tenth of what was said; one that is less is not.
+const LITTLE: f64 = 0.1;
+/// Of a way of which nothing was said or found, the most it carried of late stands for what it has; and at least so much.
+const LEAST_MOST: f64 = 1e6;
+/// That is forgotten by half in so long.
+const FORGETS: Duration = Duration::from_secs(60);
+/// Without a round trip for so long nothing is known of the queue.
+const BLIND: Duration = Duration::from_millis(300);
+/// A queue that was seen for so long was seen by more than one round trip.
+const SEEN_TWICE: Duration = Duration::from_millis(150);
 /// Over this the rates are averaged.
 const AVERAGE: Duration = Duration::from_millis(50);
 /// What a link is taken for until it shows what it is.
@@ -69,10 +78,15 @@ struct Trial {
 pub struct Capacity {
     ways: [Way; 2],
     carried: [f64; 2],
+    /// The most that was carried of late.
+    most: [f64; 2],
     even: Even,
     drain: Drain,
     trial: Option<Trial>,
     last: Option<(Moment, [u64; 2])>,
+    /// When a round trip told of the queue last, and since when these told of a long one.
+    told: Option<Moment>,
+    stood: Option<Moment>,
     /// Since when a long queue stands that the way down does not explain, and what had been sent by then; and since when
     /// one that is too much.
     long: Option<(Moment, u64)>,
@@ -92,10 +106,13 @@ impl Capacity {
         Capacity {
             ways: said.map(|rate| Way::new(rate.map_or(UNKNOWN, Rate::bits_per_second) as f64)),
             carried: [0.0; 2],
+            most: [0.0; 2],
             even: Even::default(),
             drain: Drain::default(),
             trial: None,
             last: None,
+            told: None,
+            stood: None,
             long: None,
             much: None,
             calm: None,
@@ -121,15 +138,14 @@ impl Capacity {
     /// Looks: a `queue` stands that nothing known explains, and the interface has carried so many bytes, ever.
     pub fn look(&mut self, queue: Option<Duration>, wire: [u64; 2], now: Moment) {
         self.count(wire, now);
-        let Some(queue) = queue else { return };
-        // A link that carries little has no queue of its own: somebody beyond it is slow.
-        let loaded = self.ways.iter().zip(self.carried).any(|(way, carried)| carried > LITTLE * way.held());
-        if queue >= LONG && loaded {
+        let Some(queue) = queue else { return self.blind(now) };
+        self.told = Some(now);
+        if queue >= LONG && (self.is_loaded(DOWN) || self.is_loaded(UP)) {
             self.calm = None;
             self.stands(queue, now);
             return;
         }
-        self.long = None;
+        (self.long, self.stood) = (None, None);
         self.trial = self.trial.and_then(|trial| self.ends(trial, queue, now));
         self.comes_of_more(queue, now);
         let (since, least) = self.calm.get_or_insert((now, queue));
@@ -143,6 +159,35 @@ impl Capacity {
                 }
             }
             self.calm = None;
+        }
+    }
+
+    /// What the way up is taken to carry, for whoever is told it once and not again: no trial's rate.
+    pub fn known_up(&self) -> Option<Rate> {
+        let way = self.trial.map_or(self.ways[UP], |trial| trial.before);
+        Some(Rate::BIT.times(way.held()))
+    }
+
+    /// Whether a way carries enough to have a queue.
+    fn is_loaded(&self, way: usize) -> bool {
+        let is_known = self.ways[way].said() < UNKNOWN as f64 || self.ways[way].is_found();
+        let has = if is_known { self.ways[way].held() } else { self.most[way].max(LEAST_MOST) };
+        self.carried[way] > LITTLE * has
+    }
+
+    /// No round trip told anything.
+    fn blind(&mut self, now: Moment) {
+        if self.told.is_some_and(|told| now.saturating_duration_since(told) < BLIND) {
+            return;
+        }
+        (self.long, self.stood, self.much, self.calm) = (None, None, None, None);
+        self.acquit();
+    }
+
+    /// The way up has what it had before it was suspected.
+    fn acquit(&mut self) {
+        if let Some(trial) = self.trial.take() {
+            self.ways[UP] = trial.before;
         }
     }
 
@@ -171,15 +216,28 @@ impl Capacity {
         if time == 0.0 {
             return;
         }
+        if wire[UP] < before[UP] {
+            // An interface that was made anew.
+            self.long = None;
+            self.acquit();
+        }
         let weight = 1.0 - (-time / AVERAGE.as_secs_f64()).exp();
         for ((carried, wire), before) in self.carried.iter_mut().zip(wire).zip(before) {
             *carried += weight * (wire.saturating_sub(before) as f64 * 8.0 / time - *carried);
+        }
+        let fades = 0.5f64.powf(time / FORGETS.as_secs_f64());
+        for (most, carried) in self.most.iter_mut().zip(self.carried) {
+            *most = carried.max(*most * fades);
         }
     }
 
     /// A long queue stands: whose is it?
     fn stands(&mut self, queue: Duration, now: Moment) {
-        if let Some(rate) = self.even.rate() {
+        let stood = *self.stood.get_or_insert(now);
+        if let Some(rate) = self.even.rate().filter(|_| self.is_loaded(DOWN)) {
+            if now.saturating_duration_since(stood) < SEEN_TWICE {
+                return;
+            }
             // The wire downwards has one of its own. While it has, nothing can be said of the other.
             self.ways[DOWN].find(SEEN[DOWN] * rate);
             self.long = None;
@@ -194,7 +252,10 @@ impl Capacity {
             let then = if held_for < LATE { trial.queue.max(queue) } else { trial.queue };
             let trial = Trial { queue: then, ..trial };
             self.trial = if held_for < DRAINS { Some(trial) } else { self.next(trial, queue, now) };
-        } else if now.saturating_duration_since(since) >= PERSISTS && self.innocent.is_none_or(|until| now >= until) {
+        } else if now.saturating_duration_since(since) >= PERSISTS
+            && self.is_loaded(UP)
+            && self.innocent.is_none_or(|until| now >= until)
+        {
             // Over all that time: at one moment of it people may have sent next to nothing, and what followed from that held
             // the way up to a third of what it carries.
             let made =

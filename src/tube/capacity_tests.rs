@@ -42,7 +42,9 @@ impl Lab {
             let time = LOOK.as_secs_f64();
             // Downwards, what senders bring comes in waves.
             let wave = if look % 60 < 30 { 1.2 } else { 0.8 };
-            let offered = [0.93 * self.held()[0] * wave, 0.93 * self.held()[1]];
+            // What senders find lost they send no more of, whatever they are given.
+            let given = [0.93 * self.held()[0] * wave, 0.93 * self.held()[1]];
+            let offered = [0, 1].map(|way| f64::min(given[way], 1.3 * self.real[way]));
             for (way, offered) in offered.into_iter().enumerate() {
                 let queue = self.queues[way] + (offered / self.real[way] - 1.0) * time;
                 self.queues[way] = queue.clamp(0.0, FIFO);
@@ -90,6 +92,49 @@ fn a_link_of_which_nothing_was_said_is_found_out() {
     lab.run(30);
     let held = lab.held();
     assert!((45e6..56e6).contains(&held[0]) && (18e6..23e6).contains(&held[1]), "{held:?}");
+}
+
+#[test]
+fn a_link_far_below_what_was_said_is_found_out() {
+    let mut lab = Lab::new([Some(100_000_000), Some(40_000_000)], [15e6, 5e6]);
+    lab.run(30);
+    let held = lab.held();
+    assert!((13e6..17e6).contains(&held[0]) && (4e6..6e6).contains(&held[1]), "{held:?}");
+}
+
+/// Round trips of a busy server, and staff who only watch: nothing of that is the way up's doing.
+#[test]
+fn a_way_up_that_carries_next_to_nothing_is_not_suspected() {
+    let mut capacity = Capacity::new([Rate::from_bits_per_second(50_000_000), Rate::from_bits_per_second(20_000_000)]);
+    let (mut now, mut wire) = (clock::now(), [0.0; 2]);
+    for look in 0..10_000 {
+        now += LOOK;
+        let wave = if look % 60 < 30 { 1.4 } else { 0.6 };
+        wire[DOWN] += 30e6 * wave * LOOK.as_secs_f64() / 8.0;
+        wire[UP] += 0.4e6 * LOOK.as_secs_f64() / 8.0;
+        capacity.look(Some(Duration::from_millis(60)), wire.map(|bytes| bytes as u64), now);
+        assert_eq!(capacity.known_up(), Rate::from_bits_per_second(20_000_000));
+    }
+    assert_eq!(capacity.held()[UP], Rate::from_bits_per_second(20_000_000));
+}
+
+/// Two late handshakes, ten seconds apart, are no queue that stands.
+#[test]
+fn what_single_round_trips_tell_is_not_taken_for_what_stands() {
+    let said = [Rate::from_bits_per_second(50_000_000), Rate::from_bits_per_second(20_000_000)];
+    let mut capacity = Capacity::new(said);
+    let (mut now, mut wire) = (clock::now(), [0.0; 2]);
+    for look in 0..15_000 {
+        now += LOOK;
+        let wave = if look % 60 < 30 { 1.4 } else { 0.6 };
+        for (wire, rate) in wire.iter_mut().zip([30e6, 15e6]) {
+            *wire += rate * wave * LOOK.as_secs_f64() / 8.0;
+        }
+        // Each is known for a tenth of a second.
+        let queue = (look % 5_000 < 50).then_some(Duration::from_millis(60));
+        capacity.look(queue, wire.map(|bytes| bytes as u64), now);
+        assert_eq!(capacity.held(), said);
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub struct Link {
     wire: Wire,
     /// What it is said to carry.
     said: [Option<Rate>; 2],
+    /// Whether it is held back for a queue.
+    adapt: bool,
     /// Payload, counted as the wire is.
     payload: Wire,
     /// The last echo of what `[link] probe` names.
@@ -56,6 +58,8 @@ pub struct Link {
 
 /// A link that carries less than this of what is said has no queue.
 const RESTS: f64 = 0.05;
+/// The same of one of which nothing is said, in bits a second: less than any link that needs a gateway.
+const RESTS_UNSAID: f64 = 500e3;
 /// An echo that is older than this says nothing any more. One that rests is asked every second, and two may be lost.
 const LAST_ECHO: Duration = Duration::from_secs(3);
 /// What one connection may send of the link's rate.
@@ -70,6 +74,7 @@ impl Link {
             queue: Queue::default(),
             wire: Wire::new(now),
             said: [None; 2],
+            adapt: true,
             payload: Wire::new(now),
             probe: None,
             clear: None,
@@ -80,7 +85,7 @@ impl Link {
     /// Takes over what a specification says of the link, and gives what each way is to carry at first.
     pub fn said(&mut self, spec: &spec::Link) -> Limit {
         let said = [spec.rate.down, spec.rate.up];
-        self.said = said;
+        (self.said, self.adapt) = (said, spec.adapt);
         // A link that nobody describes can be found out where its interface is counted.
         let found_out = spec.adapt && spec.interface.is_some();
         if !found_out {
@@ -98,7 +103,7 @@ impl Link {
         let Look { now, wire, passed, cleared } = *look;
         self.wire.seen(wire, now);
         self.payload.seen(Some(passed), now);
-        let queue = self.queue.standing(now);
+        let queue = self.queue.standing(now).filter(|_| self.adapt);
         if cleared {
             self.clear = Some(now);
         }
@@ -142,13 +147,17 @@ impl Link {
         self.probe.filter(|(at, _)| now.saturating_duration_since(*at) < LAST_ECHO).map(|(_, took)| took)
     }
 
-    /// Whether it carries next to nothing either way. Of a link without a rate nothing is to be known.
+    /// Whether it carries next to nothing either way.
     pub fn rests(&self, now: Moment) -> bool {
         Direction::BOTH.into_iter().all(|direction| {
             let wire = self.wire.last_second(direction, now).or_else(|| self.payload.last_second(direction, now));
-            let way = index(direction);
-            let rate = self.said[way].or(self.governors[way].link());
-            rate.is_none_or(|rate| (wire.unwrap_or_default() as f64) < RESTS * rate.bits_per_second() as f64)
+            let rests = match self.said[index(direction)] {
+                Some(rate) => RESTS * rate.bits_per_second() as f64,
+                // Nothing follows from a queue then.
+                None if self.capacity.is_none() => return true,
+                None => RESTS_UNSAID,
+            };
+            (wire.unwrap_or_default() as f64) < rests
         })
     }
 
@@ -156,7 +165,8 @@ impl Link {
     /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
     /// longer.
     pub fn pace(&self) -> Option<Rate> {
-        Some(self.governors[index(Direction::Up)].link()?.times(PACED))
+        let known = self.capacity.as_ref().and_then(Capacity::known_up);
+        Some(known.or(self.governors[index(Direction::Up)].link())?.times(PACED))
     }
 
     /// A connection begins: how many did so of late, this one not counted.

@@ -90,3 +90,17 @@ fn a_queue_that_only_echoes_show_has_less_given_out() {
     assert!(given(&lab) < before / 2, "{} after {before}", given(&lab));
     assert_eq!(up.queue, Some(Duration::from_millis(25)), "nobody counts the way up, so that it may be there");
 }
+
+#[test]
+fn a_link_that_is_not_to_adapt_is_not_held_back_for_a_queue() {
+    let mut lab = Lab::new(&spec::Link { adapt: false, ..spec(Some("10 Mbit/s")) });
+    lab.echo(5);
+    lab.carry([9e6, 1e6], false);
+    let given = |lab: &Lab| lab.link.readings(lab.now)[index(Direction::Down)].limit.unwrap();
+    let before = given(&lab);
+    for _ in 0..3 {
+        lab.echo(105);
+        lab.carry([9e6, 1e6], false);
+    }
+    assert!(given(&lab) >= before, "{} after {before}", given(&lab));
+}

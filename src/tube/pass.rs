@@ -211,6 +211,11 @@ impl Pass {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).gate(direction) == Gate::Shaped
     }
 
+    /// How fast its connection may send into the link now, clear or not.
+    pub fn pace(&self) -> Option<Rate> {
+        self.tubes.pace()
+    }
+
     /// As [`Pass::poll_take`], for who can wait.
     pub async fn take(&self, direction: Direction, want: usize) -> Grant {
         std::future::poll_fn(|cx| self.poll_take(cx, direction, want)).await

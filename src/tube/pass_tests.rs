@@ -33,7 +33,7 @@ fn tube(name: &str, priority: u8, ceiling: Limit) -> Tube {
 fn tubes(link: Limit) -> Tubes {
     let calendar = Calendar { zone: TimeZone::UTC, bank_holidays: [].into() };
     let spec = Spec {
-        link: Link { rate: link, ..Link::default() },
+        link: Link { rate: link, adapt: true, ..Link::default() },
         tubes: vec![
             tube("clinical", 0, Limit::default()),
             tube("internet", 1, limit("10 Mbit/s")),

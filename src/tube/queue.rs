@@ -44,15 +44,13 @@ struct Rested {
 impl Queue {
     /// A handshake with an address took so long: how much longer than the least, where that is known.
     pub fn seen(&mut self, peer: IpAddr, took: Duration, now: Moment) -> Option<Duration> {
-        // The first of an address has nothing to be measured by. Where a crowd goes to ever new addresses, these would
-        // hide the queue that echoes show.
-        let echoes = self.probed.is_some_and(|at| now.saturating_duration_since(at) <= RECENT);
-        if self.least.contains_key(&peer) || !echoes {
-            Some(self.read(peer, took, now))
-        } else {
+        // Echoes come often enough, and from just beyond the link. The first handshake of an address has nothing to be
+        // measured by, and one within the building meets no queue: these would hide the one that echoes show.
+        if self.probed.is_some_and(|at| now.saturating_duration_since(at) <= RECENT) {
             self.remember(peer, took);
-            None
+            return None;
         }
+        Some(self.read(peer, took, now))
     }
 
     /// An echo took so long. Of a link that rests, so that there was no queue, it is the way itself: after enough of these

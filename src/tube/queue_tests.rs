@@ -75,16 +75,16 @@ fn addresses_and_looks_are_remembered_within_bounds() {
 }
 
 #[test]
-fn a_new_address_does_not_hide_what_echoes_show() {
+fn handshakes_do_not_hide_what_echoes_show() {
     let (mut queue, start) = (Queue::default(), clock::now() + MS * 1000);
     queue.probed(peer(1), MS * 5, false, start);
     queue.probed(peer(1), MS * 45, false, start + MS * 110);
     queue.seen(peer(2), MS * 90, start + MS * 120);
     queue.seen(peer(3), MS * 70, start + MS * 130);
     assert_eq!(queue.standing(start + MS * 130), Some(MS * 40));
-    // From then on it is measured by that.
-    queue.seen(peer(2), MS * 100, start + MS * 140);
-    assert_eq!(queue.standing(start + MS * 140), Some(MS * 10));
+    // A server within the building.
+    assert_eq!(queue.seen(peer(2), MS * 90, start + MS * 140), None);
+    assert_eq!(queue.standing(start + MS * 140), Some(MS * 40));
     // Where echoes stay away, it is all there is.
     queue.seen(peer(4), MS * 70, start + MS * 400);
     assert_eq!(queue.standing(start + MS * 400), Some(Duration::ZERO));

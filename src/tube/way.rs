@@ -14,6 +14,8 @@ const GUESSED: f64 = 6.0;
 const SAME: f64 = 0.1;
 /// Of what was said, what is as much as was said.
 const ENOUGH: f64 = 0.95;
+/// The least that a way is held to, in bits a second, however little it seems to carry.
+const LEAST: f64 = 100e3;
 /// Above this, of what was found, more is being tried.
 const TRIED: f64 = 1.01;
 
@@ -50,9 +52,14 @@ impl Way {
         self.held
     }
 
+    /// Whether less was found than was said.
+    pub fn is_found(&self) -> bool {
+        self.found.is_some()
+    }
+
     /// Holds it to so much for now.
     pub fn hold(&mut self, rate: f64) {
-        self.held = rate.clamp(self.said / 100.0, self.said);
+        self.held = rate.max(LEAST).min(self.said);
     }
 
     /// It carries so much, and no more.

@@ -124,6 +124,12 @@ async fn drip(listener: TcpListener) {
 
 /// Asks for a tunnel, and gives the connection when it has one.
 async fn tunnel(proxy: SocketAddr, from: u32, authority: &str) -> Option<tokio::net::TcpStream> {
+    let (stream, granted) = ask(proxy, from, authority).await?;
+    granted.then_some(stream)
+}
+
+/// Asks for a tunnel, and says whether it was given.
+async fn ask(proxy: SocketAddr, from: u32, authority: &str) -> Option<(tokio::net::TcpStream, bool)> {
     let socket = TcpSocket::new_v4().ok()?;
     // Each has many ports, and is a client of its own.
     let client = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 1, 1)) + from % 200);
@@ -132,13 +138,13 @@ async fn tunnel(proxy: SocketAddr, from: u32, authority: &str) -> Option<tokio::
     stream.write_all(format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n\r\n").as_bytes()).await.ok()?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await.ok()?;
-    (head.ends_with(b"200")).then_some(stream)
+    Some((stream, head.ends_with(b"200")))
 }
 
-/// Opens tunnels until there are so many, and reads what drips.
-async fn crowd(proxy: SocketAddr, authority: Arc<str>, many: u64, open: Arc<AtomicU64>) {
+/// Opens tunnels, so many of them at once, until there are so many, and reads what drips.
+async fn crowd(proxy: SocketAddr, authority: Arc<str>, (many, at_once): (u64, usize), open: Arc<AtomicU64>) {
     let mut people = JoinSet::new();
-    let gate = Arc::new(tokio::sync::Semaphore::new(200));
+    let gate = Arc::new(tokio::sync::Semaphore::new(at_once));
     for number in 0..many {
         let (authority, open, gate) = (Arc::clone(&authority), Arc::clone(&open), Arc::clone(&gate));
         people.spawn(async move {
@@ -161,8 +167,8 @@ async fn storm(proxy: SocketAddr, authority: Arc<str>, asked: Arc<AtomicU64>) {
         let (authority, asked) = (Arc::clone(&authority), Arc::clone(&asked));
         people.spawn(async move {
             loop {
-                let _ = tunnel(proxy, number, &authority).await;
-                asked.fetch_add(1, Ordering::Relaxed);
+                let answered = ask(proxy, number, &authority).await.is_some();
+                asked.fetch_add(u64::from(answered), Ordering::Relaxed);
             }
         });
     }
@@ -186,7 +192,7 @@ fn a_crowd_that_drips_and_a_storm_of_connections_leave_clinical_work_alone() {
     let social = others.block_on(dripping());
     let authority: Arc<str> = format!("{SOCIAL}:{}", social.port()).into();
     let (open, asked) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    others.spawn(crowd(proxy, Arc::clone(&authority), crowd_of, Arc::clone(&open)));
+    others.spawn(crowd(proxy, Arc::clone(&authority), (crowd_of, 200), Arc::clone(&open)));
     let mut last = 0;
     until(Duration::from_secs(120), "the crowd to be there", || {
         thread::sleep(Duration::from_millis(500));
@@ -196,12 +202,14 @@ fn a_crowd_that_drips_and_a_storm_of_connections_leave_clinical_work_alone() {
     });
     let dripped = look_ups(Some(proxy), CLINICAL, origin.address);
     println!("beside {last:5} that drip {}", dripped.text());
+    assert!(last >= crowd_of * 7 / 10, "only {last} of {crowd_of} are there");
     dripped.is_much_like(&alone);
 
     others.spawn(storm(proxy, authority, Arc::clone(&asked)));
     let stormed = look_ups(Some(proxy), CLINICAL, origin.address);
     let rate = asked.load(Ordering::Relaxed) as f64 / LASTS.as_secs_f64();
     println!("and a storm of {rate:5.0}/s {}", stormed.text());
+    assert!(rate > 100.0, "{rate:.0} a second are no storm");
     let machine = look_ups(None, CLINICAL, origin.address);
     println!("the same, no gateway  {}", machine.text());
     stormed.is_much_like(&alone);
@@ -237,6 +245,8 @@ fn servers_that_are_silent_about_social_names_do_not_keep_clinical_names_waiting
 /// A gateway that may open so many descriptors holds a quarter back, and has room for so many connections.
 const DESCRIPTORS: u32 = 2048;
 const ROOM: u64 = 768;
+/// Those who have connected and not been answered count too, so these are few.
+const AT_ONCE: u64 = 8;
 
 #[test]
 fn a_full_process_refuses_social_first_and_keeps_places_for_clinical_work() {
@@ -246,14 +256,15 @@ fn a_full_process_refuses_social_first_and_keeps_places_for_clinical_work() {
     let social = others.block_on(dripping());
     let authority: Arc<str> = format!("{SOCIAL}:{}", social.port()).into();
     let open = Arc::new(AtomicU64::new(0));
-    others.spawn(crowd(proxy, Arc::clone(&authority), ROOM, Arc::clone(&open)));
+    others.spawn(crowd(proxy, Arc::clone(&authority), (ROOM, AT_ONCE as usize), Arc::clone(&open)));
     let refused =
         || world.scrape().value("clearway_flow_ends_total", &[("reason", "process-full"), ("tube", "social")]);
     until(Duration::from_secs(60), "everybody to be in or refused", || {
         (open.load(Ordering::Relaxed) + refused() as u64 == ROOM).then_some(())
     });
     let share = open.load(Ordering::Relaxed) as f64 / ROOM as f64;
-    assert!((0.75..=0.81).contains(&share), "social has {share:.2} of all places");
+    let least = 0.8 - AT_ONCE as f64 / ROOM as f64;
+    assert!((least..=0.81).contains(&share), "social has {share:.2} of all places");
     for _ in 0..10 {
         look_up(Some(proxy), CLINICAL, origin.address);
     }
