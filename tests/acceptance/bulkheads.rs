@@ -175,6 +175,17 @@ async fn storm(proxy: SocketAddr, authority: Arc<str>, asked: Arc<AtomicU64>) {
     while people.join_next().await.is_some() {}
 }
 
+/// Waits until everybody of a crowd is in or refused; how many are in.
+#[track_caller]
+fn settled(world: &World, open: &AtomicU64, many: u64) -> u64 {
+    let labels = [("reason", "process-full"), ("tube", "social")];
+    until(Duration::from_secs(120), "everybody to be in or refused", || {
+        let refused = world.scrape().value("clearway_flow_ends_total", &labels);
+        let open = open.load(Ordering::Relaxed);
+        (open + refused as u64 == many).then_some(open)
+    })
+}
+
 /// The others: they have one thread for all.
 fn others() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -193,13 +204,7 @@ fn a_crowd_that_drips_and_a_storm_of_connections_leave_clinical_work_alone() {
     let authority: Arc<str> = format!("{SOCIAL}:{}", social.port()).into();
     let (open, asked) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     others.spawn(crowd(proxy, Arc::clone(&authority), (crowd_of, 200), Arc::clone(&open)));
-    let mut last = 0;
-    until(Duration::from_secs(120), "the crowd to be there", || {
-        thread::sleep(Duration::from_millis(500));
-        let now = open.load(Ordering::Relaxed);
-        let whole = now > 0 && now == std::mem::replace(&mut last, now);
-        whole.then_some(())
-    });
+    let last = settled(&world, &open, crowd_of);
     let dripped = look_ups(Some(proxy), CLINICAL, origin.address);
     println!("beside {last:5} that drip {}", dripped.text());
     assert!(last >= crowd_of * 7 / 10, "only {last} of {crowd_of} are there");
@@ -257,12 +262,7 @@ fn a_full_process_refuses_social_first_and_keeps_places_for_clinical_work() {
     let authority: Arc<str> = format!("{SOCIAL}:{}", social.port()).into();
     let open = Arc::new(AtomicU64::new(0));
     others.spawn(crowd(proxy, Arc::clone(&authority), (ROOM, AT_ONCE as usize), Arc::clone(&open)));
-    let refused =
-        || world.scrape().value("clearway_flow_ends_total", &[("reason", "process-full"), ("tube", "social")]);
-    until(Duration::from_secs(60), "everybody to be in or refused", || {
-        (open.load(Ordering::Relaxed) + refused() as u64 == ROOM).then_some(())
-    });
-    let share = open.load(Ordering::Relaxed) as f64 / ROOM as f64;
+    let share = settled(&world, &open, ROOM) as f64 / ROOM as f64;
     let least = 0.8 - AT_ONCE as f64 / ROOM as f64;
     assert!((least..=0.81).contains(&share), "social has {share:.2} of all places");
     for _ in 0..10 {
