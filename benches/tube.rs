@@ -42,7 +42,7 @@ fn crowd(flows: u32) -> (Tree, Moment) {
     });
     let now = clock::now();
     let mut tree = Tree::new(now);
-    tree.apply(&Layout { link: rate(100), tubes: tubes.to_vec() }, now);
+    tree.apply(&Layout { link: rate(100), turns: false, tubes: tubes.to_vec() }, now);
     for flow in 0..flows {
         if let Some(flow) = tree.admit(&TubeId::from("social"), sharer(flow)) {
             tree.enqueue(flow, WANT, now);
@@ -81,7 +81,7 @@ fn another_rate(bencher: divan::Bencher<'_, '_>, flows: u32) {
     bencher.bench_local(move || {
         turn += 1;
         now += Duration::from_micros(10);
-        let setting = Setting { rate: rate(90 + turn % 7), behind: Duration::ZERO, counts_clear: false };
+        let setting = Setting { rate: rate(90 + turn % 7), behind: Duration::ZERO, clear: None, counts_clear: false };
         tree.govern(&setting, now);
     });
 }

@@ -9,9 +9,14 @@ use crate::base::{Direction, Moment, Rate};
 /// Of the link, what is given out while clear traffic is about. The rest is what bursts drain into: a queue's length
 /// grows with 1/(1 - use), and at 0.97 it was three times that of 0.92. Upwards what is given is on the wire at once;
 /// downwards it comes a round trip later, as senders please, and some of it not at all.
-const SPENT: [f64; 2] = [0.93, 0.91];
+const SPENT: [f64; 2] = [0.92, 0.89];
 /// The same while there is no clear traffic that could meet the queue.
-const SPENT_ALONE: f64 = 0.97;
+const SPENT_ALONE: f64 = 0.98;
+/// Where clear traffic takes turns it always has this part of the link, whatever else is on the wire: what does not pass
+/// this gateway would take all from who yields to it.
+const CLEAR: f64 = 0.5;
+/// Over this such turns leave what is on the wire to drain.
+const CLEAR_QUEUE: Duration = Duration::from_millis(8);
 /// Clear traffic is about until so long after its last byte: people who look things up do so again within a minute.
 const ABOUT: Duration = Duration::from_secs(10);
 /// Over this the bytes that payload misses are averaged: headers, acknowledgements of the other way, handshakes, what
@@ -49,6 +54,8 @@ pub struct Sight {
     pub queue: Option<Duration>,
     /// When clear traffic was seen last.
     pub clear: Option<Moment>,
+    /// What the link is known to carry, where it is held to another rate for a trial.
+    pub known: Option<Rate>,
 }
 
 /// What is to hold until the next look.
@@ -58,6 +65,8 @@ pub struct Setting {
     pub rate: Option<Rate>,
     /// How far the wire is behind what it was given: for so long nobody who can wait is given more.
     pub behind: Duration,
+    /// What clear traffic may send together, where it takes turns.
+    pub clear: Option<Rate>,
     /// Whether clear traffic is counted when the wire carries it, and so need not be charged when it is written.
     pub counts_clear: bool,
 }
@@ -131,11 +140,17 @@ impl Governor {
         self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / bits(link)))
     }
 
+    /// Of the link, what clear traffic may send where it takes turns.
+    fn clear(&self, link: f64) -> f64 {
+        let excess = self.behind().saturating_sub(CLEAR_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        (1.0 - excess - self.missed.max(0.0) / link).max(CLEAR)
+    }
+
     /// Looks, and says what is to hold.
     pub fn look(&mut self, sight: Sight) -> Setting {
         let Some(rate) = self.link else {
             self.last = Some(sight);
-            return Setting { rate: None, behind: Duration::ZERO, counts_clear: false };
+            return Setting { rate: None, behind: Duration::ZERO, clear: None, counts_clear: false };
         };
         let link = bits(rate);
         if let Some(last) = self.last {
@@ -151,6 +166,7 @@ impl Governor {
         Setting {
             rate: self.given,
             behind: self.behind(),
+            clear: Some(sight.known.unwrap_or(rate).times(self.clear(link))),
             // Downwards the wire has carried it already when it is read.
             counts_clear: self.counts() && self.direction == Direction::Up,
         }

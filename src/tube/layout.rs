@@ -14,6 +14,8 @@ use crate::base::{Moment, Rate, TubeId};
 pub struct Layout {
     /// The link's rate.
     pub link: Option<Rate>,
+    /// Whether clear flows take turns, where the link has a rate.
+    pub turns: bool,
     /// The tubes, in any order.
     pub tubes: Vec<Stretch>,
 }
@@ -51,6 +53,8 @@ impl Tree {
     /// is while it has flows; a change of rate neither gives nor takes more than [`super::bucket::LONGEST_DEBT`].
     pub fn apply(&mut self, layout: &Layout, now: Moment) {
         self.nodes[LINK].ceiling = layout.link;
+        self.turns = layout.turns;
+        self.clear.change(layout.link.filter(|_| layout.turns), Depth::CLEAR, now, true);
         for stretch in &layout.tubes {
             let &mut node = self.names.entry(stretch.id.clone()).or_insert_with(|| {
                 self.nodes.insert(Node::new(stretch.priority, stretch.share_by, stretch.ceiling, now))
@@ -150,15 +154,13 @@ impl Tree {
     fn dress_all(&mut self, now: Moment) {
         self.dress(LINK, Around { limit: None, bounded: false, members: 1 }, now);
         let link = &self.nodes[LINK];
-        let asks = |member: &&Member| matches!(member.who, Who::Child(child) if self.nodes[child].gate == Gate::Shaped);
-        let asking = link.members.iter().filter(asks).count();
         let depth = Depth { idle: Duration::ZERO, busy: Duration::ZERO, least: LEAST_GRANT };
-        self.trickles.change(trickles(link.limit, asking), depth, now, link.waiting > 0);
+        self.trickles.change(trickles(link.limit), depth, now, link.waiting > 0);
     }
 
     /// Sets rates from one downwards.
     fn dress(&mut self, at: usize, around: Around, now: Moment) {
-        let free = self.nodes[LINK].ceiling.is_none();
+        let (free, turns) = (self.nodes[LINK].ceiling.is_none(), self.turns);
         let node = &mut self.nodes[at];
         let busy = node.waiting > 0;
         node.limit = least(node.ceiling, around.limit);
@@ -169,6 +171,7 @@ impl Tree {
         node.gate = match (bounded, node.priority) {
             (true, _) => Gate::Shaped,
             (false, _) if free => Gate::Free,
+            (false, 0) if turns => Gate::Turns,
             (false, 0) => Gate::Clear,
             (false, _) => Gate::Shaped,
         };

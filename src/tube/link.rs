@@ -117,7 +117,8 @@ impl Link {
             let wire = wire.map(|wire| wire[way]);
             // Upwards the wire is counted where it begins, so that its queue is known without round trips.
             let queue = queue.filter(|_| direction == Direction::Down || wire.is_none());
-            self.governors[way].look(Sight { now, wire, passed: passed[way], queue, clear: self.clear })
+            let known = self.known_up().filter(|_| direction == Direction::Up);
+            self.governors[way].look(Sight { now, wire, passed: passed[way], queue, clear: self.clear, known })
         });
         self.queue.behind(settings[index(Direction::Up)].behind, now);
         settings
@@ -165,8 +166,11 @@ impl Link {
     /// one makes a queue for acknowledgements and everybody else. A transfer that has the link alone takes that much
     /// longer.
     pub fn pace(&self) -> Option<Rate> {
-        let known = self.capacity.as_ref().and_then(Capacity::known_up);
-        Some(known.or(self.governors[index(Direction::Up)].link())?.times(PACED))
+        Some(self.known_up().or(self.governors[index(Direction::Up)].link())?.times(PACED))
+    }
+
+    fn known_up(&self) -> Option<Rate> {
+        self.capacity.as_ref().and_then(Capacity::known_up)
     }
 
     /// A connection begins: how many did so of late, this one not counted.

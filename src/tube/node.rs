@@ -18,6 +18,10 @@ pub(super) const LEAST_GRANT: usize = 1_500;
 /// The largest grant: what a socket takes in one write on most machines.
 pub(super) const LARGEST_GRANT: usize = 64 * 1024;
 
+/// A turn of a clear flow where those take turns: a referral with a picture. Each goes whole, one after another: were they
+/// to share the link, each would take as long as all of them together.
+pub(super) const CLEAR_TURN: usize = 256 * 1024;
+
 /// A tube of lower priority always keeps this part of its own or its parent's rate, whichever is smaller: it slows, it is
 /// not cut off. Connections and their acknowledgements stay alive on it.
 const TRICKLE_PERCENT: u64 = 2;
@@ -33,6 +37,9 @@ pub enum Gate {
     Shaped,
     /// They never wait, but what they send is taken from the others on the link: [`super::tree::Tree::charge`].
     Clear,
+    /// As clear, but what is large goes in turns, together no faster than the link carries: else it would wait in the
+    /// link's own queue, where no look-up can overtake it.
+    Turns,
     /// Nothing limits them, and they take nothing from anybody.
     Free,
 }
@@ -145,8 +152,7 @@ pub(super) fn trickle(limit: Option<Rate>, among: usize) -> Option<Rate> {
     Rate::from_bits_per_second(bits.max(1))
 }
 
-/// The trickles of so many together.
-pub(super) fn trickles(limit: Option<Rate>, among: usize) -> Option<Rate> {
-    let percent = u64::try_from(among).unwrap_or(u64::MAX).saturating_mul(TRICKLE_PERCENT).min(TRICKLES_PERCENT);
-    Rate::from_bits_per_second((limit?.bits_per_second() * percent / 100).max(1))
+/// The trickles of all together, when clear traffic has left the link nothing.
+pub(super) fn trickles(limit: Option<Rate>) -> Option<Rate> {
+    Rate::from_bits_per_second((limit?.bits_per_second() * TRICKLE_PERCENT / 100).max(1))
 }

@@ -82,6 +82,11 @@ impl Pacer {
     /// Counts bytes of a clear flow. Takes no lock: clear traffic never waits, not even for the scheduler.
     pub fn charge(&self, bytes: usize) {
         self.clear.fetch_add(bytes, Ordering::Relaxed);
+        self.saw_clear();
+    }
+
+    /// Clear flows have something to send.
+    pub fn saw_clear(&self) {
         self.was_clear.store(true, Ordering::Relaxed);
     }
 

@@ -26,7 +26,7 @@ fn of_ten_thousand_who_wait_only_those_with_a_grant_are_woken_and_once() {
     let rate = Rate::from_bits_per_second(40_000_000);
     let tube =
         Stretch { id: id.clone(), within: None, priority: 1, ceiling: None, floor: None, share_by: ShareBy::Client };
-    pacer.change(|lane, now| lane.tree.apply(&Layout { link: rate, tubes: vec![tube] }, now));
+    pacer.change(|lane, now| lane.tree.apply(&Layout { link: rate, turns: false, tubes: vec![tube] }, now));
     let mut bells = Vec::new();
     let mut at_once = 0;
     for number in 0..10_000u32 {

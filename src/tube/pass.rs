@@ -46,6 +46,7 @@ impl Home {
         let gate = match gate {
             Gate::Shaped => SHAPED,
             Gate::Clear => CLEAR,
+            Gate::Turns => TURNS,
             Gate::Free => FREE,
         };
         self.gates[index(direction)].store(gate, Ordering::Relaxed);
@@ -59,6 +60,7 @@ impl Home {
     fn gate(&self, direction: Direction) -> Gate {
         match self.gates[index(direction)].load(Ordering::Relaxed) {
             CLEAR => Gate::Clear,
+            TURNS => Gate::Turns,
             FREE => Gate::Free,
             _ => Gate::Shaped,
         }
@@ -68,6 +70,7 @@ impl Home {
 const SHAPED: u8 = 0;
 const CLEAR: u8 = 1;
 const FREE: u8 = 2;
+const TURNS: u8 = 3;
 
 /// Where a direction stands in a pair.
 pub const fn index(direction: Direction) -> usize {
@@ -93,6 +96,9 @@ pub struct Pass {
 /// What a new connection brings before anybody has read of it: an answer to a TLS hello has three segments. With twice as
 /// much, use of the link was lost to what never came.
 const FIRST_FLIGHT: usize = 3_500;
+
+/// What a clear flow sends at once also where clear flows take turns: a question, or the handshake before it.
+const SMALL: usize = 3_000;
 
 /// How a connection towards the link is to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,13 +153,16 @@ impl Pass {
         let free = {
             let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
             let gate = home.gate(direction);
-            if gate == Gate::Clear {
-                pacer.charge(want);
+            let asks = gate == Gate::Shaped || (gate == Gate::Turns && want > SMALL);
+            match gate {
+                Gate::Clear | Gate::Turns if !asks => pacer.charge(want),
+                Gate::Turns => pacer.saw_clear(),
+                _ => {}
             }
-            if gate != Gate::Shaped {
+            if !asks {
                 home.meters[index(direction)].add(want, clock::now());
             }
-            gate != Gate::Shaped
+            !asks
         };
         if free {
             return Poll::Ready(Grant { bytes: want, waited: Duration::ZERO });

@@ -149,3 +149,22 @@ fn a_link_without_a_rate_has_no_limit_and_no_queue_to_act_on() {
     tubes.look(None);
     assert_eq!(tubes.link_readings(clock::now()), [LinkReading::default(); 2]);
 }
+
+#[tokio::test]
+async fn a_clear_question_goes_at_once_and_a_clear_upload_in_its_turn() {
+    let tubes = tubes(limit("8 Mbit/s"));
+    let _driver = tubes.drive(|| None).unwrap();
+    let (pictures, question) = (admit(&tubes, "clinical", 1), admit(&tubes, "clinical", 2));
+    let at_once = question.take(Direction::Up, 1_000);
+    assert_eq!(at_once.await, Grant { bytes: 1_000, waited: Duration::ZERO });
+    let (began, mut sent) = (clock::now(), 0);
+    while sent < 200_000 {
+        sent += pictures.take(Direction::Up, 65_536).await.bytes;
+        // In the middle of it, and with nothing left for anybody.
+        assert_eq!(question.take(Direction::Up, 1).await.waited, Duration::ZERO);
+    }
+    // A megabyte a second, but for the 8 ms that may stand on the wire; a tenth of it is taken to be headers.
+    assert!(began.elapsed() >= Duration::from_millis(190), "{:?}", began.elapsed());
+    assert!(reading(&tubes, "clinical").up.wait.is_some(), "who waits for its turn is told");
+    assert_eq!(reading(&tubes, "clinical").down.wait, None);
+}

@@ -91,8 +91,14 @@ impl Ring {
     /// Begins to wait.
     pub fn join<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize) {
         debug_assert!(!slab[key].place().waits());
-        let line = if self.had_its_turn(slab[key].place()) { Line::Served } else { Line::Fresh };
-        self.push(slab, key, line);
+        let place = slab[key].place();
+        if self.had_its_turn(place) {
+            self.push(slab, key, Line::Served);
+        } else if place.round == self.round {
+            self.resume(slab, key);
+        } else {
+            self.push(slab, key, Line::Fresh);
+        }
     }
 
     /// Waits no longer.
@@ -151,6 +157,18 @@ impl Ring {
             self.quit(slab, key);
             self.push(slab, key, Line::Served);
         }
+    }
+
+    /// Goes on with a turn that was not used up.
+    fn resume<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize) {
+        let head = self.fresh.head;
+        if head == NIL {
+            return self.push(slab, key, Line::Fresh);
+        }
+        self.fresh.head = key;
+        slab[head].place_mut().before = key;
+        let place = slab[key].place_mut();
+        (place.line, place.before, place.after) = (Line::Fresh, NIL, head);
     }
 
     fn push<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize, line: Line) {

@@ -177,11 +177,11 @@ impl Share {
         self.waiting -= 1;
     }
 
-    /// The next flow and its grant of at most `quantum` bytes; it then waits no longer.
-    pub fn next(&mut self, flows: &mut Slab<Flow>, quantum: usize) -> Option<(usize, usize)> {
-        let key = self.ring.turn(&mut self.holders, quantum)?;
-        let flow = self.holders[key].ring.turn(flows, quantum)?;
-        let bytes = flows[flow].want.min(quantum);
+    /// The next flow and its grant of at most `grant` bytes, of a turn that is worth `turn`; it then waits no longer.
+    pub fn next(&mut self, flows: &mut Slab<Flow>, turn: usize, grant: usize) -> Option<(usize, usize)> {
+        let key = self.ring.turn(&mut self.holders, turn)?;
+        let flow = self.holders[key].ring.turn(flows, turn)?;
+        let bytes = flows[flow].want.min(grant);
         self.holders[key].ring.served(flows, flow, bytes, false);
         let waits = !self.holders[key].ring.is_empty();
         self.ring.served(&mut self.holders, key, bytes, waits);
@@ -261,7 +261,7 @@ mod tests {
         }
 
         fn next(&mut self, quantum: usize) -> Option<(usize, usize)> {
-            self.share.next(&mut self.flows, quantum)
+            self.share.next(&mut self.flows, quantum, quantum)
         }
     }
 
@@ -410,6 +410,19 @@ mod tests {
         }
         assert!(world.share.holders.len() < 10, "{}", world.share.holders.len());
         assert_eq!(world.share.keys.len(), world.share.holders.len());
+    }
+
+    #[test]
+    fn a_turn_that_was_not_used_up_goes_on_before_those_who_wait_for_theirs() {
+        let mut world = World::new(ShareBy::Client);
+        let (first, second) = (world.admit(sharer(1)), world.admit(sharer(2)));
+        world.ask(first, 1000);
+        world.ask(second, 1000);
+        for _ in 0..5 {
+            assert_eq!(world.next(5000), Some((first, 1000)));
+            world.ask(first, 1000);
+        }
+        assert_eq!(world.next(5000), Some((second, 1000)));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::bucket::{Bucket, Depth};
 pub use super::governor::Setting;
 pub use super::layout::{Layout, Stretch};
 pub use super::node::Gate;
-use super::node::{LARGEST_GRANT, Node, Who};
+use super::node::{CLEAR_TURN, LARGEST_GRANT, Node, Who};
 use super::share::{Flow, Sharer};
 use super::spec::ShareBy;
 use crate::base::{Moment, Rate, TubeId};
@@ -36,8 +36,12 @@ pub struct Tree {
     pub(super) nodes: Slab<Node>,
     pub(super) names: HashMap<TubeId, usize>,
     pub(super) flows: Slab<Flow>,
-    /// Waiting flows of tubes that never wait: there are some only when a tube became clear while they did.
+    /// Waiting flows of clear tubes: those that take turns, and those whose tube became clear while they waited.
     pub(super) clear_waiting: usize,
+    /// Whether clear flows take turns.
+    pub(super) turns: bool,
+    /// What they may send then, whatever others have.
+    pub(super) clear: Bucket,
     /// Grants so far.
     grants: u64,
     /// Bytes that passed so far.
@@ -59,6 +63,8 @@ impl Tree {
             names: HashMap::new(),
             flows: Slab::new(),
             clear_waiting: 0,
+            turns: false,
+            clear: Bucket::new(None, Depth::CLEAR, now),
             grants: 0,
             passed: 0,
             trickles: Bucket::new(None, Depth::LINK, now),
@@ -173,6 +179,10 @@ impl Tree {
     /// What the wire says, one way, until it is looked at again.
     pub fn govern(&mut self, setting: &Setting, now: Moment) {
         self.wire_counts = setting.counts_clear;
+        self.clear.change(setting.clear.filter(|_| self.turns), Depth::CLEAR, now, true);
+        if setting.counts_clear {
+            self.clear.fill_but(setting.behind);
+        }
         let link = &mut self.nodes[LINK];
         link.bucket.refill(now, link.waiting > 0);
         if setting.rate != self.nodes[LINK].bucket.rate() {
@@ -199,6 +209,11 @@ impl Tree {
     /// Bytes that clear flows sent without asking, at some time since the last call.
     pub fn charge(&mut self, bytes: usize, now: Moment) {
         self.passed += bytes as u64;
+        self.charge_clear(bytes, now);
+    }
+
+    fn charge_clear(&mut self, bytes: usize, now: Moment) {
+        self.clear.charge(bytes, now, true);
         if self.wire_counts {
             return;
         }
@@ -211,9 +226,11 @@ impl Tree {
         if self.nodes[LINK].waiting == 0 {
             return None;
         }
-        if self.clear_waiting > 0 {
+        self.clear.refill(now, true);
+        if self.clear_waiting > 0 && self.clear.permits() {
             let clear = |(_, node): &(usize, &Node)| node.gate != Gate::Shaped && node.share.waiting() > 0;
-            if let Some(node) = self.nodes.iter().find(clear).map(|(key, _)| key) {
+            let longest_ago = self.nodes.iter().filter(clear).min_by_key(|(_, node)| node.own.served);
+            if let Some(node) = longest_ago.map(|(key, _)| key) {
                 return self.serve(node, now);
             }
         }
@@ -233,10 +250,11 @@ impl Tree {
         if self.nodes[LINK].waiting == 0 {
             return None;
         }
-        if self.clear_waiting > 0 {
+        let link = self.nodes[LINK].bucket.ready_at();
+        let clear = (self.clear_waiting > 0).then(|| self.clear.ready_at());
+        if clear.is_some_and(|clear| clear <= now) {
             return Some(now);
         }
-        let link = self.nodes[LINK].bucket.ready_at();
         let trickles = self.trickles.ready_at();
         let children = self.nodes[LINK].members.iter().filter_map(|member| match member.who {
             Who::Own => None,
@@ -247,7 +265,7 @@ impl Tree {
             let link = if floor.rate().is_some() { link.min(floor.ready_at().max(trickles)) } else { link };
             Some(self.ready(child, now)?.max(link))
         });
-        due.min().map(|due| due.max(now))
+        due.chain(clear).min().map(|due| due.max(now))
     }
 
     /// The tube whose own flows are to be served next. Not `open`: the link has nothing to give, but to those on their
@@ -282,7 +300,7 @@ impl Tree {
 
     fn enter(&mut self, at: usize, who: Who, now: Moment) -> Option<usize> {
         match who {
-            Who::Own => (self.nodes[at].share.waiting() > 0).then_some(at),
+            Who::Own => (self.wants(at, Who::Own) > 0).then_some(at),
             Who::Child(child) => self.choose(child, true, now),
         }
     }
@@ -339,6 +357,8 @@ impl Tree {
 
     fn wants(&self, at: usize, who: Who) -> usize {
         match who {
+            // Clear flows are served before anybody is asked.
+            Who::Own if self.nodes[at].gate != Gate::Shaped => 0,
             Who::Own => self.nodes[at].share.waiting(),
             Who::Child(child) => self.nodes[child].waiting,
         }
@@ -347,8 +367,13 @@ impl Tree {
     /// Gives the tube's next flow its grant, and counts it all the way up to the link.
     fn serve(&mut self, home: usize, now: Moment) -> Option<Grant> {
         let node = &mut self.nodes[home];
-        let quantum = if node.gate == Gate::Shaped { node.quantum } else { LARGEST_GRANT };
-        let (flow, bytes) = node.share.next(&mut self.flows, quantum)?;
+        let (turn, grant) = match node.gate {
+            Gate::Shaped => (node.quantum, node.quantum),
+            Gate::Turns => (CLEAR_TURN, node.quantum),
+            Gate::Clear | Gate::Free => (LARGEST_GRANT, LARGEST_GRANT),
+        };
+        let shaped = node.gate == Gate::Shaped;
+        let (flow, bytes) = node.share.next(&mut self.flows, turn, grant)?;
         self.waits_no_longer(flow);
         self.grants += 1;
         self.passed += bytes as u64;
@@ -365,11 +390,13 @@ impl Tree {
             at = node.parent;
             self.nodes[at].virtual_time.insert(priority, tag);
         }
-        // A trickle and clear traffic take from the link even what it does not have.
         let link = &mut self.nodes[LINK];
-        if link.bucket.permits() {
+        if !shaped {
+            self.charge_clear(bytes, now);
+        } else if link.bucket.permits() {
             link.bucket.take(bytes);
         } else {
+            // A trickle takes from the link even what it does not have.
             link.bucket.charge(bytes, now, true);
             self.trickles.take(bytes);
         }

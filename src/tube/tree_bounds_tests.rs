@@ -28,7 +28,7 @@ fn layouts() -> impl Strategy<Value = Layout> {
             let within = (within < number).then(|| within.to_string());
             Stretch { floor, ..stretch(&number.to_string(), within.as_deref(), priority, ceiling) }
         });
-        Layout { link, tubes: tubes.collect() }
+        Layout { link, turns: false, tubes: tubes.collect() }
     })
 }
 
@@ -191,7 +191,8 @@ impl Play {
             Step::Govern { percent, behind, counts } => {
                 let before = self.debts();
                 let rate = self.layout.link.map(|link| link.times(percent as f64 / 100.0));
-                let setting = Setting { rate, behind: Duration::from_micros(behind), counts_clear: counts };
+                let setting =
+                    Setting { rate, behind: Duration::from_micros(behind), clear: rate, counts_clear: counts };
                 self.world.tree.govern(&setting, now);
                 self.owes_no_more_than(&before)?;
             }

@@ -43,7 +43,7 @@ impl World {
     pub(super) fn new(link: Option<Rate>, tubes: Vec<Stretch>) -> World {
         let start = clock::now();
         let mut tree = Tree::new(start);
-        tree.apply(&Layout { link, tubes }, start);
+        tree.apply(&Layout { link, turns: false, tubes }, start);
         World { tree, start, now: start, log: Vec::new(), greedy: HashMap::new() }
     }
 
@@ -208,7 +208,7 @@ fn flows_that_wait_when_their_tube_becomes_clear_are_served_at_once() {
     world.give();
     assert!(world.log.len() < 20);
     tubes[0].ceiling = None;
-    world.tree.apply(&Layout { link: megabits(2), tubes }, world.now);
+    world.tree.apply(&Layout { link: megabits(2), turns: false, tubes }, world.now);
     world.give();
     assert_eq!(world.log.len(), 20);
     assert_eq!(world.tree.wake_at(world.now), None);
@@ -221,7 +221,7 @@ fn a_change_of_ceiling_holds_from_that_moment() {
     for (ceiling, expected) in [(30, 29.4..30.4), (5, 4.8..5.2), (20, 19.5..20.4)] {
         let mut tubes = example();
         tubes[2].ceiling = megabits(ceiling);
-        world.tree.apply(&Layout { link: megabits(100), tubes }, world.now);
+        world.tree.apply(&Layout { link: megabits(100), turns: false, tubes }, world.now);
         let from = world.now - world.start;
         world.run(MS * 1000, || MS);
         let rate = world.rate(&all, from + MS * 20, from + MS * 1000);
@@ -234,7 +234,7 @@ fn a_tube_that_is_gone_keeps_its_ceiling_until_its_flows_have_left() {
     let mut world = World::new(megabits(100), example());
     let flow = world.greedy("social", 1);
     let tubes = vec![stretch("clinical", None, 0, None)];
-    let layout = Layout { link: megabits(100), tubes };
+    let layout = Layout { link: megabits(100), turns: false, tubes };
     world.tree.apply(&layout, world.now);
     world.run(MS * 1000, || MS);
     assert!((29.0..=30.6).contains(&world.rate(&[flow], Duration::ZERO, MS * 1000)));
@@ -267,7 +267,7 @@ fn another_way_of_sharing_takes_the_waiting_along() {
     for (share_by, part) in [(ShareBy::Client, 0.5), (ShareBy::Flow, 0.1), (ShareBy::Client, 0.5)] {
         let mut tubes = example();
         tubes[2].share_by = share_by;
-        world.tree.apply(&Layout { link: megabits(100), tubes }, world.now);
+        world.tree.apply(&Layout { link: megabits(100), turns: false, tubes }, world.now);
         let from = world.now - world.start;
         world.run(MS * 1000, || MS);
         let (one, many) = (world.rate(&[one], from, from + MS * 1000), world.rate(&many, from, from + MS * 1000));

@@ -146,7 +146,8 @@ impl Tubes {
                 share_by: entry.tube.share_by,
             };
             let tubes = book.order.iter().filter_map(|id| book.entries.get(id)).map(stretch).collect();
-            let layout = Layout { link: self.link().said(&spec.link).of(direction), tubes };
+            let turns = direction == Direction::Up;
+            let layout = Layout { link: self.link().said(&spec.link).of(direction), turns, tubes };
             self.pacer(direction).change(|lane, now| {
                 lane.tree.apply(&layout, now);
                 for entry in book.entries.values() {
