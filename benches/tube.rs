@@ -81,7 +81,7 @@ fn another_rate(bencher: divan::Bencher<'_, '_>, flows: u32) {
     bencher.bench_local(move || {
         turn += 1;
         now += Duration::from_micros(10);
-        let setting = Setting { rate: rate(90 + turn % 7), behind: Duration::ZERO, clear: None, counts_clear: false };
+        let setting = Setting { rate: rate(90 + turn % 7), behind: Duration::ZERO, turns: None, counts_clear: false };
         tree.govern(&setting, now);
     });
 }

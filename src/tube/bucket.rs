@@ -30,9 +30,9 @@ impl Depth {
     /// Of a tube: within the link's, so that it may wait longer for a driver that is late and still have its rate.
     pub const TUBE: Depth = Depth { idle: Duration::from_millis(4), busy: Duration::from_millis(12), least: 3_000 };
 
-    /// Of what clear flows send in turns: what may stand on the wire when the next begins. With half of it the gaps of a
-    /// transfer that begins slowly were lost to the one behind it.
-    pub const CLEAR: Depth = Depth { idle: Duration::from_millis(8), busy: Duration::from_millis(8), least: 3_000 };
+    /// Of what clear flows send in turns: what may stand on the wire when the next begins. With twice as much look-ups met it
+    /// there, and nothing was won for the uploads.
+    pub const CLEAR: Depth = Depth { idle: Duration::from_millis(4), busy: Duration::from_millis(4), least: 3_000 };
 
     /// Of a floor: beside what clear traffic takes, a grant to somebody else may take as long as ten of a link's own.
     pub fn floor(grant: usize) -> Depth {
@@ -100,9 +100,9 @@ impl Bucket {
         self.level = self.level.min(-self.volume(time.min(LONGEST_DEBT)));
     }
 
-    /// It is full but for what its rate brings in this time.
+    /// What was taken has not come: it holds all it can but what its rate brings in this time, if that is more.
     pub fn fill_but(&mut self, time: Duration) {
-        self.level = (self.cap(true) - self.volume(time)).max(0);
+        self.level = self.level.max(self.cap(true) - self.volume(time));
     }
 
     /// Counts bytes that passed without asking at some time since the last refill; the debt is bounded.

@@ -14,9 +14,9 @@ const SPENT: [f64; 2] = [0.92, 0.89];
 const SPENT_ALONE: f64 = 0.98;
 /// Where clear traffic takes turns it always has this part of the link, whatever else is on the wire: what does not pass
 /// this gateway would take all from who yields to it.
-const CLEAR: f64 = 0.5;
+const TURNS: f64 = 0.5;
 /// Over this such turns leave what is on the wire to drain.
-const CLEAR_QUEUE: Duration = Duration::from_millis(8);
+const TURNS_QUEUE: Duration = Duration::from_millis(8);
 /// Clear traffic is about until so long after its last byte: people who look things up do so again within a minute.
 const ABOUT: Duration = Duration::from_secs(10);
 /// Over this the bytes that payload misses are averaged: headers, acknowledgements of the other way, handshakes, what
@@ -63,10 +63,10 @@ pub struct Sight {
 pub struct Setting {
     /// What may be given out.
     pub rate: Option<Rate>,
-    /// How far the wire is behind what it was given: for so long nobody who can wait is given more.
+    /// How far the wire is behind what it was given: for so long nobody but clear traffic is given more.
     pub behind: Duration,
     /// What clear traffic may send together, where it takes turns.
-    pub clear: Option<Rate>,
+    pub turns: Option<Rate>,
     /// Whether clear traffic is counted when the wire carries it, and so need not be charged when it is written.
     pub counts_clear: bool,
 }
@@ -140,17 +140,20 @@ impl Governor {
         self.link.map_or(Duration::ZERO, |link| Duration::from_secs_f64(self.behind / bits(link)))
     }
 
-    /// Of the link, what clear traffic may send where it takes turns.
-    fn clear(&self, link: f64) -> f64 {
-        let excess = self.behind().saturating_sub(CLEAR_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
-        (1.0 - excess - self.missed.max(0.0) / link).max(CLEAR)
+    /// What clear traffic may send where it takes turns.
+    fn turns(&self, link: Rate, known: Option<Rate>) -> Rate {
+        // In a trial the wire is behind the trial's rate, and not the link's.
+        let behind = if known.is_none_or(|known| known == link) { self.behind() } else { Duration::ZERO };
+        let link = known.unwrap_or(link);
+        let excess = behind.saturating_sub(TURNS_QUEUE).as_secs_f64() / FULL_QUEUE.as_secs_f64();
+        link.times((1.0 - excess - self.missed.max(0.0) / bits(link)).max(TURNS))
     }
 
     /// Looks, and says what is to hold.
     pub fn look(&mut self, sight: Sight) -> Setting {
         let Some(rate) = self.link else {
             self.last = Some(sight);
-            return Setting { rate: None, behind: Duration::ZERO, clear: None, counts_clear: false };
+            return Setting { rate: None, behind: Duration::ZERO, turns: None, counts_clear: false };
         };
         let link = bits(rate);
         if let Some(last) = self.last {
@@ -166,7 +169,7 @@ impl Governor {
         Setting {
             rate: self.given,
             behind: self.behind(),
-            clear: Some(sight.known.unwrap_or(rate).times(self.clear(link))),
+            turns: Some(self.turns(rate, sight.known)),
             // Downwards the wire has carried it already when it is read.
             counts_clear: self.counts() && self.direction == Direction::Up,
         }

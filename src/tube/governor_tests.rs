@@ -75,7 +75,7 @@ fn without_a_rate_nothing_is_said() {
     watch.governor.set_link(None);
     assert_eq!(
         watch.run(MS * 20, 1.0, 0.5),
-        Setting { rate: None, behind: Duration::ZERO, clear: None, counts_clear: false }
+        Setting { rate: None, behind: Duration::ZERO, turns: None, counts_clear: false }
     );
     assert_eq!(watch.governor.behind(), Duration::ZERO);
 }
@@ -106,7 +106,7 @@ fn bytes_that_are_nobodys_are_taken_from_what_is_given_out_and_no_more() {
 
 #[test]
 fn clear_turns_leave_the_wire_to_drain_but_keep_half_of_the_link_whatever_is_on_it() {
-    let part = |setting: Setting| setting.clear.unwrap().bits_per_second() as f64 / LINK as f64;
+    let part = |setting: Setting| setting.turns.unwrap().bits_per_second() as f64 / LINK as f64;
     for (alien, expected) in [(0.05, 0.95), (0.3, 0.7), (0.9, 0.5), (3.0, 0.5)] {
         let setting = Watch::new(Direction::Up).run(MS * 2000, alien, 0.0);
         assert!(near(part(setting), expected), "{alien}: {setting:?}");
@@ -126,7 +126,7 @@ fn a_trial_of_the_link_holds_clear_turns_to_what_is_known() {
     governor.set_link(Rate::from_bits_per_second(LINK / 2));
     let known = Rate::from_bits_per_second(LINK);
     let sight = Sight { now: clock::now(), wire: Some(0), passed: 0, queue: None, clear: None, known };
-    assert_eq!(governor.look(sight).clear, known);
+    assert_eq!(governor.look(sight).turns, known);
 }
 
 #[test]

@@ -18,9 +18,12 @@ pub(super) const LEAST_GRANT: usize = 1_500;
 /// The largest grant: what a socket takes in one write on most machines.
 pub(super) const LARGEST_GRANT: usize = 64 * 1024;
 
-/// A turn of a clear flow where those take turns: a referral with a picture. Each goes whole, one after another: were they
-/// to share the link, each would take as long as all of them together.
-pub(super) const CLEAR_TURN: usize = 256 * 1024;
+/// A turn of a clear flow where those take turns is a referral with a picture: each goes whole, one after another, for were
+/// they to share the link, each would take as long as all of them together.
+const CLEAR_TURN: usize = 256 * 1024;
+
+/// But no turn takes longer.
+const LONGEST_TURN: Duration = Duration::from_millis(150);
 
 /// A tube of lower priority always keeps this part of its own or its parent's rate, whichever is smaller: it slows, it is
 /// not cut off. Connections and their acknowledgements stay alive on it.
@@ -140,9 +143,19 @@ pub(super) fn least(one: Option<Rate>, other: Option<Rate>) -> Option<Rate> {
 }
 
 pub(super) fn quantum(limit: Option<Rate>) -> usize {
-    let Some(rate) = limit else { return LARGEST_GRANT };
-    let bits = u128::from(rate.bits_per_second()) * GRANT.as_nanos() / 1_000_000_000;
-    usize::try_from(bits / 8).unwrap_or(LARGEST_GRANT).clamp(LEAST_GRANT, LARGEST_GRANT)
+    carried(limit, GRANT, LARGEST_GRANT)
+}
+
+/// What a turn of a clear flow is worth.
+pub(super) fn clear_turn(limit: Option<Rate>) -> usize {
+    carried(limit, LONGEST_TURN, CLEAR_TURN)
+}
+
+/// The bytes that a limit lets through in a time: a packet at least, and `most` at most.
+fn carried(limit: Option<Rate>, time: Duration, most: usize) -> usize {
+    let Some(rate) = limit else { return most };
+    let bits = u128::from(rate.bits_per_second()) * time.as_nanos() / 1_000_000_000;
+    usize::try_from(bits / 8).unwrap_or(most).clamp(LEAST_GRANT, most)
 }
 
 /// The trickle of one among so many.

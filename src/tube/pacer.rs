@@ -79,7 +79,7 @@ impl Pacer {
         self.was_clear.swap(false, Ordering::Relaxed)
     }
 
-    /// Counts bytes of a clear flow. Takes no lock: clear traffic never waits, not even for the scheduler.
+    /// Counts bytes of a clear flow. Takes no lock: what goes at once does not wait for the scheduler either.
     pub fn charge(&self, bytes: usize) {
         self.clear.fetch_add(bytes, Ordering::Relaxed);
         self.saw_clear();

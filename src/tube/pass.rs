@@ -1,6 +1,6 @@
 //! A flow's leave to use a tube: both its directions ask it before they send.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -89,6 +89,7 @@ pub struct Pass {
     home: Mutex<Arc<Home>>,
     /// Taken from the tube for what a new connection brings before anybody has read of it, and not yet used.
     credit: AtomicUsize,
+    question: Question,
     /// Its connections that wait to be made. Changed with the home held, so that they move with the flow.
     opening: AtomicU32,
 }
@@ -97,8 +98,11 @@ pub struct Pass {
 /// much, use of the link was lost to what never came.
 const FIRST_FLIGHT: usize = 3_500;
 
-/// What a clear flow sends at once also where clear flows take turns: a question, or the handshake before it.
-const SMALL: usize = 3_000;
+/// What a clear flow sends at once also where clear flows take turns: a question with its cookies, and the handshake before
+/// it.
+const QUESTION: usize = 8 * 1024;
+/// After so long without a byte what a flow sends is another question.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a connection towards the link is to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,6 +115,41 @@ pub struct Opening {
     pub pace: Option<Rate>,
     /// So long it had to wait.
     pub waited: Duration,
+}
+
+/// What a flow sends first after a pause, from its client. Only that direction's task uses it.
+#[derive(Debug, Default)]
+struct Question {
+    /// Bytes sent of it.
+    sent: AtomicUsize,
+    /// Milliseconds of the tubes' age, one more, at its last byte; 0 before any, and all ones while it waits for a grant.
+    last: AtomicU64,
+}
+
+impl Question {
+    /// Of what is to be sent now, what belongs to it.
+    fn part(&self, want: usize, age: Duration) -> usize {
+        let last = self.last.load(Ordering::Relaxed);
+        if last == 0 || number(age).saturating_sub(last) >= number(PAUSE) {
+            self.sent.store(0, Ordering::Relaxed);
+        }
+        let sent = self.sent.load(Ordering::Relaxed);
+        let bytes = want.min(QUESTION.saturating_sub(sent));
+        self.sent.store(sent + bytes, Ordering::Relaxed);
+        if bytes > 0 {
+            self.waits(false, age);
+        }
+        bytes
+    }
+
+    /// A wait is no pause.
+    fn waits(&self, waits: bool, age: Duration) {
+        self.last.store(if waits { u64::MAX } else { number(age) + 1 }, Ordering::Relaxed);
+    }
+}
+
+fn number(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX - 1)
 }
 
 /// A connection that waits to be made. Its tube counts it for as long as it does, however the wait ends.
@@ -135,7 +174,14 @@ impl Drop for Waiting<'_> {
 
 impl Pass {
     pub(super) fn new(tubes: Tubes, flows: [FlowId; 2], home: Arc<Home>) -> Pass {
-        Pass { tubes, flows, home: Mutex::new(home), credit: AtomicUsize::new(0), opening: AtomicU32::new(0) }
+        Pass {
+            tubes,
+            flows,
+            home: Mutex::new(home),
+            credit: AtomicUsize::new(0),
+            question: Question::default(),
+            opening: AtomicU32::new(0),
+        }
     }
 
     /// Asks to send so many bytes one way; the answer may be fewer, never none unless none were asked for. A grant that
@@ -150,24 +196,25 @@ impl Pass {
             return Poll::Ready(Grant { bytes, waited: Duration::ZERO });
         }
         let pacer = self.tubes.pacer(direction);
-        let free = {
+        let at_once = {
             let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
             let gate = home.gate(direction);
-            let asks = gate == Gate::Shaped || (gate == Gate::Turns && want > SMALL);
-            match gate {
-                Gate::Clear | Gate::Turns if !asks => pacer.charge(want),
-                Gate::Turns => pacer.saw_clear(),
-                _ => {}
+            let at_once = match gate {
+                Gate::Shaped => 0,
+                Gate::Turns => self.question.part(want, self.tubes.age()),
+                Gate::Clear | Gate::Free => want,
+            };
+            if matches!(gate, Gate::Clear | Gate::Turns) {
+                pacer.charge(at_once);
             }
-            if !asks {
-                home.meters[index(direction)].add(want, clock::now());
-            }
-            !asks
+            home.meters[index(direction)].add(at_once, clock::now());
+            at_once
         };
-        if free {
-            return Poll::Ready(Grant { bytes: want, waited: Duration::ZERO });
+        if at_once > 0 {
+            return Poll::Ready(Grant { bytes: at_once, waited: Duration::ZERO });
         }
         let answer = pacer.poll(cx, self.flows[index(direction)], want);
+        self.question.waits(answer.is_pending(), self.tubes.age());
         if let Poll::Ready(grant) = answer {
             let (home, now) = (self.home.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
             home.meters[index(direction)].add(grant.bytes, now);
@@ -215,7 +262,7 @@ impl Pass {
         home.meters[index(direction)].add(bytes, clock::now());
     }
 
-    /// Whether it has to ask.
+    /// Whether it competes with others, and so is held back before it is read.
     pub fn is_shaped(&self, direction: Direction) -> bool {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).gate(direction) == Gate::Shaped
     }

@@ -154,17 +154,29 @@ fn a_link_without_a_rate_has_no_limit_and_no_queue_to_act_on() {
 async fn a_clear_question_goes_at_once_and_a_clear_upload_in_its_turn() {
     let tubes = tubes(limit("8 Mbit/s"));
     let _driver = tubes.drive(|| None).unwrap();
-    let (pictures, question) = (admit(&tubes, "clinical", 1), admit(&tubes, "clinical", 2));
-    let at_once = question.take(Direction::Up, 1_000);
-    assert_eq!(at_once.await, Grant { bytes: 1_000, waited: Duration::ZERO });
+    let pictures = admit(&tubes, "clinical", 1);
     let (began, mut sent) = (clock::now(), 0);
-    while sent < 200_000 {
+    while sent < 208_000 {
         sent += pictures.take(Direction::Up, 65_536).await.bytes;
         // In the middle of it, and with nothing left for anybody.
-        assert_eq!(question.take(Direction::Up, 1).await.waited, Duration::ZERO);
+        let question = admit(&tubes, "clinical", 2);
+        assert_eq!(question.take(Direction::Up, 1).await, Grant { bytes: 1, waited: Duration::ZERO });
     }
-    // A megabyte a second, but for the 8 ms that may stand on the wire; a tenth of it is taken to be headers.
+    // A megabyte a second, but for its own question of 8 KiB and the few milliseconds that may stand on the wire.
     assert!(began.elapsed() >= Duration::from_millis(190), "{:?}", began.elapsed());
     assert!(reading(&tubes, "clinical").up.wait.is_some(), "who waits for its turn is told");
     assert_eq!(reading(&tubes, "clinical").down.wait, None);
+}
+
+#[test]
+fn a_question_is_what_comes_first_after_a_pause_however_it_is_cut() {
+    let question = Question::default();
+    let at = Duration::from_millis;
+    let cuts = [(0, 517), (16, 3_000), (17, 60_000), (40, 1_448), (60, 1)];
+    assert_eq!(cuts.map(|(ms, want)| question.part(want, at(ms))), [517, 3_000, QUESTION - 3_517, 0, 0]);
+    question.waits(true, at(60));
+    assert_eq!(question.part(1_000, at(5_000)), 0, "a wait is no pause");
+    question.waits(false, at(5_001));
+    assert_eq!(question.part(1_000, at(5_090)), 0);
+    assert_eq!(question.part(1_000, at(5_102)), 1_000);
 }

@@ -1,5 +1,5 @@
 //! Deficit round robin over whatever is waiting: who comes new or comes back is served before those who have already
-//! had their turn of the round. Each step costs the same for one and for twenty thousand.
+//! had their turn of the round. A turn that was not used up goes on first. Each step costs the same for one and for twenty thousand.
 
 use slab::Slab;
 
@@ -9,6 +9,9 @@ const CATCH_UP: i64 = 2;
 
 /// Newcomers in a row who are served while others wait, so that an endless stream of them starves nobody.
 const NEWCOMERS_IN_A_ROW: u8 = 16;
+
+/// Of those whose turn has begun, how many are looked at to find one's place among them.
+const LOOKED_AT: usize = 16;
 
 const NIL: usize = usize::MAX;
 
@@ -22,11 +25,15 @@ pub struct Place {
     round: u64,
     /// What is left of those; below zero after a grant larger than the rest.
     deficit: i64,
+    /// The number of the turn.
+    began: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Line {
     Away,
+    /// Its turn in this round has begun, and is not used up.
+    Begun,
     /// Not served in this round yet.
     Fresh,
     /// Served in this round, or in line for the next.
@@ -44,10 +51,13 @@ pub trait Waits {
 /// The waiting, by their keys in a slab.
 #[derive(Clone, Debug)]
 pub struct Ring {
+    begun: Ends,
     fresh: Ends,
     served: Ends,
     round: u64,
     newcomers: u8,
+    /// Turns that began.
+    turns: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,17 +80,17 @@ impl Place {
 impl Ring {
     /// Nobody waits.
     pub fn new() -> Ring {
-        Ring { fresh: Ends::NONE, served: Ends::NONE, round: 1, newcomers: 0 }
+        Ring { begun: Ends::NONE, fresh: Ends::NONE, served: Ends::NONE, round: 1, newcomers: 0, turns: 0 }
     }
 
     /// A place for somebody who was never here: one share of the current round.
     pub fn newcomer(&self) -> Place {
-        Place { line: Line::Away, before: NIL, after: NIL, round: self.round - 1, deficit: 0 }
+        Place { line: Line::Away, before: NIL, after: NIL, round: self.round - 1, deficit: 0, began: 0 }
     }
 
     /// Nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.fresh.head == NIL && self.served.head == NIL
+        [self.begun, self.fresh, self.served].iter().all(|ends| ends.head == NIL)
     }
 
     /// Whether somebody at this place has used up its share of the current round.
@@ -106,11 +116,10 @@ impl Ring {
         let place = slab[key].place_mut();
         let (line, before, after) = (place.line, place.before, place.after);
         place.line = Line::Away;
-        let ends = match line {
-            Line::Away => return,
-            Line::Fresh => &mut self.fresh,
-            Line::Served => &mut self.served,
-        };
+        if line == Line::Away {
+            return;
+        }
+        let ends = self.ends(line);
         if before == NIL {
             ends.head = after;
         } else {
@@ -125,6 +134,9 @@ impl Ring {
 
     /// Whose turn it is. A turn is worth `quantum` bytes; no grant may be larger.
     pub fn turn<T: Waits>(&mut self, slab: &mut Slab<T>, quantum: usize) -> Option<usize> {
+        if self.begun.head != NIL {
+            return Some(self.begun.head);
+        }
         let newcomer = self.fresh.head != NIL && (self.served.head == NIL || self.newcomers < NEWCOMERS_IN_A_ROW);
         let key = if newcomer { self.fresh.head } else { self.served.head };
         if key == NIL {
@@ -141,6 +153,8 @@ impl Ring {
             // The bound below holds by itself unless the quantum has shrunk since.
             place.deficit = (place.deficit.max(1 - quantum) + missed * quantum).min(CATCH_UP * quantum);
             place.round = self.round;
+            self.turns += 1;
+            place.began = self.turns;
             self.newcomers = if newcomer && self.served.head != NIL { self.newcomers.saturating_add(1) } else { 0 };
         }
         Some(key)
@@ -159,30 +173,47 @@ impl Ring {
         }
     }
 
-    /// Goes on with a turn that was not used up.
+    /// Goes on with a turn that was not used up, behind those whose turn began before.
     fn resume<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize) {
-        let head = self.fresh.head;
-        if head == NIL {
-            return self.push(slab, key, Line::Fresh);
+        let began = slab[key].place().began;
+        let mut before = self.begun.tail;
+        for _ in 0..LOOKED_AT {
+            if before == NIL || slab[before].place().began <= began {
+                break;
+            }
+            before = slab[before].place().before;
         }
-        self.fresh.head = key;
-        slab[head].place_mut().before = key;
-        let place = slab[key].place_mut();
-        (place.line, place.before, place.after) = (Line::Fresh, NIL, head);
+        self.insert(slab, key, Line::Begun, before);
     }
 
     fn push<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize, line: Line) {
-        let ends = if line == Line::Fresh { &mut self.fresh } else { &mut self.served };
-        let tail = ends.tail;
-        ends.tail = key;
-        if tail == NIL {
+        let before = self.ends(line).tail;
+        self.insert(slab, key, line, before);
+    }
+
+    /// Puts one into a line behind another, or first.
+    fn insert<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize, line: Line, before: usize) {
+        let ends = self.ends(line);
+        let after = if before == NIL { ends.head } else { slab[before].place().after };
+        if before == NIL {
             ends.head = key;
         } else {
-            slab[tail].place_mut().after = key;
+            slab[before].place_mut().after = key;
+        }
+        if after == NIL {
+            ends.tail = key;
+        } else {
+            slab[after].place_mut().before = key;
         }
         let place = slab[key].place_mut();
-        place.line = line;
-        place.before = tail;
-        place.after = NIL;
+        (place.line, place.before, place.after) = (line, before, after);
+    }
+
+    fn ends(&mut self, line: Line) -> &mut Ends {
+        match line {
+            Line::Begun => &mut self.begun,
+            Line::Fresh => &mut self.fresh,
+            Line::Served | Line::Away => &mut self.served,
+        }
     }
 }

@@ -42,7 +42,7 @@ pub struct Tube {
     pub id: TubeId,
     /// The tube it lies in; `None`: the link itself.
     pub within: Option<TubeId>,
-    /// Lower is served first. 0 is clear: it never waits, and what it takes is taken from the others.
+    /// Lower is served first. 0 is clear: it waits for no other, and what it takes is taken from them.
     pub priority: u8,
     /// The most it may use outside its peaks.
     pub ceiling: Limit,

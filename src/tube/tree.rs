@@ -9,7 +9,7 @@ use super::bucket::{Bucket, Depth};
 pub use super::governor::Setting;
 pub use super::layout::{Layout, Stretch};
 pub use super::node::Gate;
-use super::node::{CLEAR_TURN, LARGEST_GRANT, Node, Who};
+use super::node::{LARGEST_GRANT, Node, Who, clear_turn, quantum};
 use super::share::{Flow, Sharer};
 use super::spec::ShareBy;
 use crate::base::{Moment, Rate, TubeId};
@@ -179,8 +179,9 @@ impl Tree {
     /// What the wire says, one way, until it is looked at again.
     pub fn govern(&mut self, setting: &Setting, now: Moment) {
         self.wire_counts = setting.counts_clear;
-        self.clear.change(setting.clear.filter(|_| self.turns), Depth::CLEAR, now, true);
+        self.clear.change(setting.turns.filter(|_| self.turns), Depth::CLEAR, now, true);
         if setting.counts_clear {
+            self.clear.refill(now, true);
             self.clear.fill_but(setting.behind);
         }
         let link = &mut self.nodes[LINK];
@@ -209,11 +210,13 @@ impl Tree {
     /// Bytes that clear flows sent without asking, at some time since the last call.
     pub fn charge(&mut self, bytes: usize, now: Moment) {
         self.passed += bytes as u64;
-        self.charge_clear(bytes, now);
+        // Who takes turns yields to it, but for no longer than to one of themselves.
+        self.clear.refill(now, true);
+        self.clear.take_within(bytes, quantum(self.clear.rate()));
+        self.charge_link(bytes, now);
     }
 
-    fn charge_clear(&mut self, bytes: usize, now: Moment) {
-        self.clear.charge(bytes, now, true);
+    fn charge_link(&mut self, bytes: usize, now: Moment) {
         if self.wire_counts {
             return;
         }
@@ -369,7 +372,7 @@ impl Tree {
         let node = &mut self.nodes[home];
         let (turn, grant) = match node.gate {
             Gate::Shaped => (node.quantum, node.quantum),
-            Gate::Turns => (CLEAR_TURN, node.quantum),
+            Gate::Turns => (clear_turn(node.limit), node.quantum),
             Gate::Clear | Gate::Free => (LARGEST_GRANT, LARGEST_GRANT),
         };
         let shaped = node.gate == Gate::Shaped;
@@ -392,7 +395,8 @@ impl Tree {
         }
         let link = &mut self.nodes[LINK];
         if !shaped {
-            self.charge_clear(bytes, now);
+            self.clear.take(bytes);
+            self.charge_link(bytes, now);
         } else if link.bucket.permits() {
             link.bucket.take(bytes);
         } else {

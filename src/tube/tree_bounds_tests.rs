@@ -139,9 +139,9 @@ impl Play {
         for (over, tube) in self.tubes.iter_mut().zip(&self.layout.tubes) {
             over.rate(tube.ceiling, Depth::TUBE, now);
         }
-        // Trickles may add a fifth to what the link is said to carry, and come one grant early.
+        // Trickles may add a fiftieth to what the link is said to carry, and come one grant early.
         let link = self.world.tree.nodes[LINK].ceiling;
-        self.link.rate(link.map(|rate| rate.times(1.2)), Depth::LINK, now);
+        self.link.rate(link.map(|rate| rate.times(1.02)), Depth::LINK, now);
         let held = |rate: Rate| (rate.bytes_per_second() * Depth::LINK.busy.as_secs_f64()).max(3000.0);
         let most = link.map_or(0.0, |rate| held(rate) + 2.0 * quantum(link) as f64 + 1501.0);
         self.link.bound = self.link.bound.max(most);
@@ -192,7 +192,7 @@ impl Play {
                 let before = self.debts();
                 let rate = self.layout.link.map(|link| link.times(percent as f64 / 100.0));
                 let setting =
-                    Setting { rate, behind: Duration::from_micros(behind), clear: rate, counts_clear: counts };
+                    Setting { rate, behind: Duration::from_micros(behind), turns: rate, counts_clear: counts };
                 self.world.tree.govern(&setting, now);
                 self.owes_no_more_than(&before)?;
             }

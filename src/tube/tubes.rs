@@ -320,6 +320,11 @@ impl Tubes {
         })
     }
 
+    /// For how long there have been tubes.
+    pub(super) fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.shared.origin)
+    }
+
     /// A flow does not use what it was granted.
     pub(super) fn give_back(&self, flow: FlowId, direction: Direction, bytes: usize) {
         self.pacer(direction).change(|lane, _| lane.tree.give_back(flow, bytes));

@@ -250,7 +250,7 @@ async fn nothing_is_left_behind_by_a_crowd() {
             let names = ["social", "internet", "clinical"].map(TubeId::from);
             for turn in 0..3 {
                 let pass = tubes.admit(&names[(number + turn) % 3], sharer(number / 8)).unwrap();
-                let take = pass.take(if number % 2 == 0 { Direction::Down } else { Direction::Up }, 3000);
+                let take = pass.take(if number % 2 == 0 { Direction::Down } else { Direction::Up }, 12_000);
                 let _ = tokio::time::timeout(Duration::from_millis(20), take).await;
                 pass.move_to(&names[(number + turn + 1) % 3]).unwrap();
                 let _ = tokio::time::timeout(Duration::from_millis(20), pass.take(Direction::Down, 3000)).await;
