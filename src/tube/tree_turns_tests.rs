@@ -159,7 +159,7 @@ fn clear_uploads_get_what_the_wire_leaves_or_half_of_the_link() {
         let mut wire = 0.0;
         for _ in 0..2000 {
             let passed = world.tree.passed();
-            let carried = (wire + passed as f64) as u64;
+            let carried = passed + bytes(wire);
             let (now, clear) = (world.now, Some(world.now));
             let sight = Sight { now, wire: Some(carried), passed, queue: None, clear, known: None };
             world.tree.govern(&governor.look(sight), now);
@@ -169,4 +169,9 @@ fn clear_uploads_get_what_the_wire_leaves_or_half_of_the_link() {
         let got = world.rate(&uploads, MS * 1000, MS * 4000) / link as f64;
         assert!((got - expected).abs() < 0.06, "{got} of {link} Mbit/s beside {alien}");
     }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a few gigabytes
+fn bytes(count: f64) -> u64 {
+    count as u64
 }
