@@ -1,5 +1,5 @@
 //! Deficit round robin over whatever is waiting: who comes new or comes back is served before those who have already
-//! had their turn of the round. A turn that was not used up goes on first. Each step costs the same for one and for twenty thousand.
+//! had their turn of the round. Each step costs the same for one and for twenty thousand.
 
 use slab::Slab;
 
@@ -98,13 +98,13 @@ impl Ring {
         place.round == self.round && place.deficit <= 0
     }
 
-    /// Begins to wait.
-    pub fn join<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize) {
+    /// Begins to wait. `goes_on`: a turn that was not used up goes on before others begin theirs.
+    pub fn join<T: Waits>(&mut self, slab: &mut Slab<T>, key: usize, goes_on: bool) {
         debug_assert!(!slab[key].place().waits());
         let place = slab[key].place();
         if self.had_its_turn(place) {
             self.push(slab, key, Line::Served);
-        } else if place.round == self.round {
+        } else if goes_on && place.round == self.round {
             self.resume(slab, key);
         } else {
             self.push(slab, key, Line::Fresh);

@@ -91,6 +91,9 @@ pub struct Share {
     departed: VecDeque<usize>,
     flows: usize,
     waiting: usize,
+    /// A turn has several grants, and who has begun one goes on before others. Not so where turns are grants: there those
+    /// who ask for little would always be first, and their windows would open to more than they are given.
+    whole: bool,
 }
 
 impl Share {
@@ -104,6 +107,7 @@ impl Share {
             departed: VecDeque::new(),
             flows: 0,
             waiting: 0,
+            whole: false,
         }
     }
 
@@ -157,9 +161,9 @@ impl Share {
             return;
         }
         let key = flows[flow].holder;
-        self.holders[key].ring.join(flows, flow);
+        self.holders[key].ring.join(flows, flow, self.whole);
         if !self.holders[key].place.waits() {
-            self.ring.join(&mut self.holders, key);
+            self.ring.join(&mut self.holders, key, self.whole);
         }
         self.waiting += 1;
     }
@@ -179,6 +183,7 @@ impl Share {
 
     /// The next flow and its grant of at most `grant` bytes, of a turn that is worth `turn`; it then waits no longer.
     pub fn next(&mut self, flows: &mut Slab<Flow>, turn: usize, grant: usize) -> Option<(usize, usize)> {
+        self.whole = turn > grant;
         let key = self.ring.turn(&mut self.holders, turn)?;
         let flow = self.holders[key].ring.turn(flows, turn)?;
         let bytes = flows[flow].want.min(grant);
@@ -418,10 +423,19 @@ mod tests {
         let (first, second) = (world.admit(sharer(1)), world.admit(sharer(2)));
         world.ask(first, 1000);
         world.ask(second, 1000);
+        // A turn of five grants.
         for _ in 0..5 {
-            assert_eq!(world.next(5000), Some((first, 1000)));
+            assert_eq!(world.share.next(&mut world.flows, 5000, 1000), Some((first, 1000)));
             world.ask(first, 1000);
         }
+        assert_eq!(world.share.next(&mut world.flows, 5000, 1000), Some((second, 1000)));
+        // Where a turn is a grant, who asks for little is not always first.
+        let mut world = World::new(ShareBy::Client);
+        let (first, second) = (world.admit(sharer(1)), world.admit(sharer(2)));
+        world.ask(first, 1000);
+        world.ask(second, 1000);
+        assert_eq!(world.next(5000), Some((first, 1000)));
+        world.ask(first, 1000);
         assert_eq!(world.next(5000), Some((second, 1000)));
     }
 
