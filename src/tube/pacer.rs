@@ -79,14 +79,9 @@ impl Pacer {
         self.was_clear.swap(false, Ordering::Relaxed)
     }
 
-    /// Counts bytes of a clear flow. Takes no lock: what goes at once does not wait for the scheduler either.
+    /// Counts bytes of a clear flow; none, if it has to wait for its turn. Takes no lock: what goes at once does not wait for the scheduler either.
     pub fn charge(&self, bytes: usize) {
         self.clear.fetch_add(bytes, Ordering::Relaxed);
-        self.saw_clear();
-    }
-
-    /// Clear flows have something to send.
-    pub fn saw_clear(&self) {
         self.was_clear.store(true, Ordering::Relaxed);
     }
 

@@ -214,7 +214,9 @@ impl Pass {
             return Poll::Ready(Grant { bytes: at_once, waited: Duration::ZERO });
         }
         let answer = pacer.poll(cx, self.flows[index(direction)], want);
-        self.question.waits(answer.is_pending(), self.tubes.age());
+        if direction == Direction::Up {
+            self.question.waits(answer.is_pending(), self.tubes.age());
+        }
         if let Poll::Ready(grant) = answer {
             let (home, now) = (self.home.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
             home.meters[index(direction)].add(grant.bytes, now);
