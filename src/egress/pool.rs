@@ -23,8 +23,8 @@ struct Idle<C> {
 /// How long a connection may wait. Servers close theirs after 5 s (Apache) to 75 s (nginx); a page's next request
 /// comes within seconds, and each one that waits costs a descriptor here and a worker there.
 pub(super) const MAX_IDLE: Duration = Duration::from_secs(30);
-/// The most that wait for one target: browsers open six, and more than one person is on the same site.
-const MAX_EACH: usize = 8;
+/// The most that wait for one target: browsers open six, and a hospital's own server, or a parent, is everybody's.
+const MAX_EACH: usize = 64;
 
 impl<K: Clone + Eq + Hash, C> Pool<K, C> {
     /// None yet; `most` is how many may wait in all, so that descriptors stay for connections that carry something.
@@ -107,7 +107,7 @@ mod tests {
 
     fn filled(each: &[(&'static str, u32)]) -> (Pool<&'static str, u32>, Moment) {
         let start = clock::now();
-        let mut pool = Pool::new(20);
+        let mut pool = Pool::new(2 * MAX_EACH);
         for (second, (key, connection)) in (0u64..).zip(each) {
             pool.put(*key, *connection, start + Duration::from_secs(second));
         }
@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn the_oldest_of_a_full_target_gives_way() {
         let (mut pool, start) = filled(&[("a", 0); MAX_EACH]);
-        pool.put("a", 9, start + Duration::from_secs(20));
+        pool.put("a", 9, start + Duration::from_secs(MAX_EACH as u64));
         assert_eq!(pool.len(), MAX_EACH);
-        assert_eq!(pool.take(&"a", start + Duration::from_secs(20), |_| true), Some(9));
+        assert_eq!(pool.take(&"a", start + Duration::from_secs(MAX_EACH as u64), |_| true), Some(9));
     }
 
     #[test]
