@@ -4,32 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long to wait when descriptors or memory have run out: long enough for some to come back, short enough that
 /// nobody notices. Without it the loop would spin, as the connection stays in the backlog.
 const BACK_OFF: Duration = Duration::from_millis(20);
 
-/// A client that vanished (a laptop that was closed) is found out within three minutes, where a tunnel may be silent for
-/// an hour.
-const KEEPALIVE: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(30)).with_retries(4);
-
 /// The next connection and who it is from.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                // A proxy that waits to fill packets adds its wait to everybody's.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot set TCP_NODELAY");
-                }
-                if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE) {
-                    tracing::debug!(%error, "cannot set SO_KEEPALIVE");
-                }
-                return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-            }
+            Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
             Err(error) if belongs_to_the_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept; waiting for descriptors or memory to come back");

@@ -2,13 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted: a bell rings for everyone at once. The kernel lowers it to
 /// net.core.somaxconn (listen(2)).
 const BACKLOG: i32 = 4096;
+
+/// A client that vanished (a laptop that was closed) is found out within three minutes, where a tunnel may be silent for
+/// an hour.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(30)).with_retries(4);
 
 /// Binds and listens. Must be called within the runtime that will accept.
 ///
@@ -35,6 +41,9 @@ pub fn bind_beside<'a>(
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    // What is accepted has these too (tcp(7)). A proxy that waits to fill packets adds its wait to everybody's.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
     let leaving: Vec<SockRef<'a>> = leaving.into_iter().map(SockRef::from).collect();
     // For this bind alone: left set, it would let another program of the same user take part of our connections.
     share(&socket, &leaving, true)?;
@@ -55,6 +64,18 @@ fn share(socket: &Socket, leaving: &[SockRef<'_>], shared: bool) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_accepted_sends_at_once_and_finds_out_who_vanished() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _dialled = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(30));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+    }
 
     #[tokio::test]
     async fn a_listener_moves_from_one_address_to_all_without_letting_anybody_else_in() {
