@@ -23,6 +23,9 @@ const QUEUE: usize = 65_536;
 /// Records written at once: about half a megabyte of lines, which is what is in doubt when a disk fails.
 const BATCH: usize = 1_024;
 
+/// How long a record may wait for others to be written with: a thread that is woken for each costs more than the record.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// Between attempts while the log cannot be written: soon enough that the queue seldom fills, rare enough that a
 /// full disk is not hammered.
 const RETRY: Duration = Duration::from_secs(1);
@@ -44,6 +47,8 @@ struct Shared {
     wake: Condvar,
     /// The writer is done.
     done: Condvar,
+    /// So many are written at once, without waiting for more.
+    batch: usize,
 }
 
 #[derive(Default)]
@@ -66,7 +71,8 @@ impl Journal {
     }
 
     fn with_bound(bound: usize, spec: &Spec, calendar: &Calendar, state_dir: &Path, meter: Meter) -> io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), done: Condvar::new() });
+        let batch = BATCH.min(bound / 2).max(1);
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), done: Condvar::new(), batch });
         let writer = Writer {
             shared: Arc::clone(&shared),
             faces: Pseudonyms::new(state_dir, calendar.clone()),
@@ -98,8 +104,11 @@ impl Journal {
             state.overflowing = false;
         }
         state.queue.push_back(record);
+        let wakes = state.queue.len() == 1 || state.queue.len() == self.shared.batch;
         drop(state);
-        self.shared.wake.notify_one();
+        if wakes {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Takes another configuration, or the same again: the file is opened anew, so that a rotated one is let go.
@@ -214,8 +223,11 @@ impl Writer {
                 self.shared.wake.wait_timeout_while(state, RETRY, |state| !state.closing && state.change.is_none());
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
-            let idle = |state: &mut State| !state.closing && state.change.is_none() && state.queue.is_empty();
-            self.shared.wake.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
+            let calm = |state: &mut State| !state.closing && state.change.is_none();
+            let idle = |state: &mut State| calm(state) && state.queue.is_empty();
+            let state = self.shared.wake.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+            let few = |state: &mut State| calm(state) && state.queue.len() < self.shared.batch;
+            self.shared.wake.wait_timeout_while(state, GATHER, few).unwrap_or_else(PoisonError::into_inner).0
         };
         let take = if self.pending() { 0 } else { state.queue.len().min(BATCH) };
         Turn { change: state.change.take(), batch: state.queue.drain(..take).collect(), closing: state.closing }
@@ -490,7 +502,12 @@ mod tests {
     fn half_a_line_is_completed_in_the_same_file_and_begun_anew_in_another() {
         let world = World::new();
         let mut writer = Writer {
-            shared: Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), done: Condvar::new() }),
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                wake: Condvar::new(),
+                done: Condvar::new(),
+                batch: BATCH,
+            }),
             faces: Pseudonyms::new(world.home.path(), calendar()),
             spec: world.spec("one.log", true),
             sink: None,
