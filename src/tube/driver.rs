@@ -4,13 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use super::tubes::Tubes;
 use crate::base::{Moment, clock};
-
-/// How often the link is looked at: what a queue may grow by before anybody notices.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// The thread; dropped, it has ended.
 #[derive(Debug)]
@@ -49,8 +45,7 @@ fn drive(tubes: &Tubes, mut wire: impl FnMut() -> Option<[u64; 2]>, stop: &Atomi
     while !stop.load(Ordering::Relaxed) {
         let now = clock::now();
         if look <= now {
-            tubes.look(wire());
-            look = now + LOOK;
+            look = now + tubes.look(wire());
         }
         let due = tubes.turn().map_or(look, |due: Moment| due.min(look));
         let wait = due.saturating_duration_since(clock::now());

@@ -169,6 +169,11 @@ impl Link {
         Some(self.known_up().or(self.governors[index(Direction::Up)].link())?.times(PACED))
     }
 
+    /// Whether there is a rate, said or found.
+    pub fn is_bounded(&self) -> bool {
+        self.governors.iter().any(|governor| governor.link().is_some())
+    }
+
     fn known_up(&self) -> Option<Rate> {
         self.capacity.as_ref().and_then(Capacity::known_up)
     }

@@ -18,6 +18,11 @@ use super::spec::{Spec, Tube};
 use super::tree::{FlowId, Layout, Stretch, Tree};
 use crate::base::{Calendar, Direction, Fault, Moment, Rate, Reason, Side, TubeId, clock};
 
+/// How often a link is looked at: what a queue may grow by before anybody notices.
+const LOOK: Duration = Duration::from_millis(2);
+/// How often where nothing is known of it: a plan may say more.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// Why a flow is not let into a tube.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
@@ -160,9 +165,9 @@ impl Tubes {
         }
     }
 
-    /// Looks at the link: `wire` is what its interface has carried so far, down and up. To be called every few
-    /// milliseconds.
-    pub(super) fn look(&self, wire: Option<[u64; 2]>) {
+    /// Looks at the link: `wire` is what its interface has carried so far, down and up. To be called again after the time that
+    /// it says.
+    pub(super) fn look(&self, wire: Option<[u64; 2]>) -> Duration {
         let now = clock::now();
         let mut link = self.link();
         let cleared = Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true);
@@ -171,6 +176,7 @@ impl Tubes {
         for (direction, setting) in Direction::BOTH.into_iter().zip(settings) {
             self.pacer(direction).change(|lane, now| lane.tree.govern(&setting, now));
         }
+        if wire.is_some() || link.is_bounded() { LOOK } else { GLANCE }
     }
 
     /// A round trip to an address beyond the link took so long.
