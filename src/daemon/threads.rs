@@ -19,6 +19,17 @@ pub struct Threads {
     rest: Runtime,
 }
 
+/// A timer that rings before all others wakes whoever waits for sockets, by a write to an eventfd: 1.2 of them for each
+/// flow, as measured, where nothing else rings soon.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Has something ring soon, so that no flow's timer is the next.
+async fn tick() {
+    loop {
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 impl Threads {
     /// Starts them: each has as many threads as there are processors, so that whoever has work has all of them.
     ///
@@ -28,6 +39,9 @@ impl Threads {
         let clear = Builder::new_multi_thread().enable_all().thread_name("clearway-clear").build()?;
         let mut rest = Builder::new_multi_thread();
         let rest = rest.enable_all().thread_name("clearway-rest").on_thread_start(limits::give_way).build()?;
+        for runtime in [&clear, &rest] {
+            runtime.spawn(tick());
+        }
         Ok(Threads { clear, rest })
     }
 
