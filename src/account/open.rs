@@ -230,7 +230,10 @@ impl Open {
             Direction::Down => &self.down,
             Direction::Up => &self.up,
         };
-        way.bytes.fetch_add(bytes, Relaxed);
+        let before = way.bytes.fetch_add(bytes, Relaxed);
+        if before == 0 && direction == Direction::Down {
+            self.first_byte();
+        }
         way.waited(waited);
         self.tube.read().unwrap_or_else(PoisonError::into_inner).moved(direction, bytes, waited);
     }

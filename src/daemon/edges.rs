@@ -1,4 +1,5 @@
-//! Keeps the clock's edges: when a window opens or closes, the tubes change and open flows are judged again.
+//! Keeps the clock's edges: when a window opens or closes, the tubes change and open flows are judged again; those that have
+//! been silent for too long end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub async fn keep(carrier: Arc<Carrier>, changed: Arc<Notify>) {
             carrier.edge(now);
         }
         last = now;
+        carrier.live.end_silent(clock::now());
     }
 }
 

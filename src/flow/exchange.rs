@@ -15,9 +15,9 @@ use super::body::{self, AnswerBody};
 use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
-use super::live::Live;
+use super::live::{Live, SILENCE};
 use super::tunnel;
-use crate::base::{Direction, Fault, Reason, Scheme, Side};
+use crate::base::{Direction, Fault, Reason, Scheme, Side, clock};
 use crate::egress::{Admission, Buffers, SendError, Sender};
 use crate::relay::{Course, PacedBody, http};
 use crate::tube::Pass;
@@ -162,7 +162,7 @@ fn paced(
         tally: Arc::clone(live) as _,
         direction,
         idle: match direction {
-            Direction::Down => tunnel::IDLE,
+            Direction::Down => SILENCE,
             Direction::Up => UPLOAD_IDLE,
         },
         hold,
@@ -200,7 +200,7 @@ async fn send(
 ) -> Result<Response<Incoming>, End> {
     let patience = async {
         while tokio::time::timeout(UPLOAD_STALL / 4, live.uploaded()).await.is_err() {
-            if live.quiet_up() > UPLOAD_STALL {
+            if live.quiet(Direction::Up, clock::now()) > UPLOAD_STALL {
                 return;
             }
         }

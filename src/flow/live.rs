@@ -50,8 +50,8 @@ pub struct Live {
     /// The connection's turn: the next request may come when nobody holds this one's any more.
     _turn: Arc<Turn>,
     began: Moment,
-    /// Milliseconds after `began` at which bytes last went up.
-    last_up: AtomicU64,
+    /// Milliseconds after `began` at which bytes last went, down and up.
+    last: [AtomicU64; 2],
     /// The request has gone up whole.
     uploaded: CancellationToken,
     /// Why it did not.
@@ -82,6 +82,11 @@ pub struct Registry {
 
 const SHARDS: usize = 16;
 
+/// How long a flow may carry nothing at all. RFC 5382 section 5 asks for at least two hours and four minutes of
+/// address translators; browsers and their servers close what they do not use within minutes, and long polls that are
+/// alive send something within an hour.
+pub const SILENCE: Duration = Duration::from_secs(3600);
+
 impl Registry {
     /// Enters a flow; it leaves when it is dropped. Its client's connection is carried in `berth`, and `cut` breaks it.
     pub fn enter(
@@ -103,7 +108,7 @@ impl Registry {
             answering: AtomicBool::new(false),
             _turn: turn,
             began: clock::now(),
-            last_up: AtomicU64::new(0),
+            last: [const { AtomicU64::new(0) }; 2],
             uploaded: CancellationToken::new(),
             upload: OnceLock::new(),
             registry: Arc::downgrade(self),
@@ -118,6 +123,13 @@ impl Registry {
         (0..SHARDS as u64)
             .flat_map(|shard| self.shard(shard).values().filter_map(Weak::upgrade).collect::<Vec<_>>())
             .collect()
+    }
+
+    /// Ends those that have carried nothing for too long. Looked at once in a while, so that none needs a timer of its own.
+    pub fn end_silent(&self, now: Moment) {
+        for live in self.all().into_iter().filter(|live| live.is_silent(now)) {
+            live.stop(Fault::new(Side::Policy, Reason::Idle));
+        }
     }
 
     /// How many are open.
@@ -180,10 +192,19 @@ impl Live {
         self.upload.get().copied()
     }
 
-    /// How long ago bytes last went up.
-    pub fn quiet_up(&self) -> Duration {
-        let last = Duration::from_millis(self.last_up.load(Ordering::Relaxed));
-        clock::now().duration_since(self.began).saturating_sub(last)
+    /// How long ago bytes last went one way.
+    pub fn quiet(&self, direction: Direction, now: Moment) -> Duration {
+        let last = Duration::from_millis(self.last(direction).load(Ordering::Relaxed));
+        now.saturating_duration_since(self.began).saturating_sub(last)
+    }
+
+    /// Whether it has carried nothing for too long.
+    fn is_silent(&self, now: Moment) -> bool {
+        Direction::BOTH.into_iter().all(|direction| self.quiet(direction, now) >= SILENCE)
+    }
+
+    fn last(&self, direction: Direction) -> &AtomicU64 {
+        &self.last[usize::from(direction == Direction::Up)]
     }
 
     /// Waits until the request has gone up whole.
@@ -194,13 +215,8 @@ impl Live {
 
 impl Tally for Live {
     fn moved(&self, direction: Direction, bytes: u64, waited: Duration) {
-        match direction {
-            Direction::Down => self.open.first_byte(),
-            Direction::Up => {
-                let since = clock::now().duration_since(self.began).as_millis();
-                self.last_up.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
-        }
+        let since = clock::now().saturating_duration_since(self.began).as_millis();
+        self.last(direction).store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.open.moved(direction, bytes, waited);
     }
 
@@ -224,5 +240,45 @@ impl Drop for Live {
         if let Some(registry) = self.registry.upgrade() {
             registry.shard(self.number).remove(&self.number);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::account::{Access, Account, Arrival, Spec};
+    use crate::base::Calendar;
+    use crate::flow::room::Room;
+    use crate::listen::door::Phase;
+
+    fn flow(registry: &Arc<Registry>, account: &Account) -> Arc<Live> {
+        let (listener, client) = (ListenerId::from("staff"), IpAddr::from([10, 1, 2, 3]));
+        let open = Arc::new(account.open(Arrival { listener: listener.clone(), client }));
+        let (place, _) = Room::new(2).take(CancellationToken::new());
+        let about = About { listener, client, user: None, target: "nhs.uk:443".parse().unwrap() };
+        let turn = Turn::new(Arc::new(Phase::default()), place);
+        registry.enter(about, open, (Berth::default(), CancellationToken::new()), turn)
+    }
+
+    #[test]
+    fn who_carries_nothing_for_too_long_is_ended_and_who_does_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let spec = Spec { access: Access::File(home.path().join("access.log")), pseudonymise: true };
+        let calendar = Calendar { zone: TimeZone::UTC, bank_holidays: [].into() };
+        let account = Account::start(&spec, &calendar, home.path()).unwrap();
+        let registry = Arc::<Registry>::default();
+        let (silent, heard) = (flow(&registry, &account), flow(&registry, &account));
+        let began = silent.began;
+        // A flow that is as old, but carried a byte a while after it began.
+        heard.last(Direction::Up).store(5_000, Ordering::Relaxed);
+        registry.end_silent(began + SILENCE.saturating_sub(Duration::from_millis(1)));
+        assert!(silent.stopped.get().is_none());
+        registry.end_silent(began + SILENCE + Duration::from_secs(4));
+        assert_eq!(silent.stopped.get(), Some(&Fault::new(Side::Policy, Reason::Idle)));
+        assert!(silent.stop.is_cancelled() && heard.stopped.get().is_none());
+        registry.end_silent(began + SILENCE + Duration::from_secs(6));
+        assert!(heard.stop.is_cancelled());
     }
 }

@@ -24,11 +24,6 @@ use crate::relay::{Look, Opening, Source, Tunnel, Window, window};
 use crate::sniff::tls;
 use crate::tube::{self, Pass};
 
-/// How long a tunnel may carry nothing at all. RFC 5382 section 5 asks for at least two hours and four minutes of
-/// address translators; browsers and their servers close what they do not use within minutes, and long polls that are
-/// alive send something within an hour.
-pub const IDLE: Duration = Duration::from_secs(3600);
-
 /// Connects, answers 200, and leaves a task that carries the tunnel.
 pub async fn open(
     carrier: &Arc<Carrier>,
@@ -108,7 +103,7 @@ impl Opened {
         let Some((stream, sent)) = client.await.ok().and_then(|client| stream_of(client, &self.berth)) else {
             return Fault::new(Side::Client, Reason::Reset);
         };
-        let tunnel = Tunnel::new(stream, dialled.stream, IDLE).with_prefix(&sent).with_early(&dialled.early);
+        let tunnel = Tunnel::new(stream, dialled.stream).with_prefix(&sent).with_early(&dialled.early);
         let tunnel = tunnel.with_window(window);
         match self.through(tunnel).await {
             Ok(fault) => fault,
@@ -201,5 +196,5 @@ async fn relay<O>(live: &Live, pass: &Pass, client: TcpStream, early: Bytes, ori
 where
     O: Source + AsyncWrite,
 {
-    Tunnel::new(client, origin, IDLE).with_prefix(&early).run(pass, live).await
+    Tunnel::new(client, origin).with_prefix(&early).run(pass, live).await
 }

@@ -7,19 +7,34 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::buffer::{Buffer, SIZE};
+use super::pipe::{self, Pipe};
 use super::source::Source;
 use super::tally::Tally;
 use crate::base::{Direction, Fault, Reason, Side};
 use crate::tube::{Grant, Pass};
 
+/// What a shaped flow asks for at a time, where it need not hold it.
+const PIECE: usize = 128 * 1024;
+
+/// So much at a time, then whoever else has work on this thread goes first: a fifth of a millisecond.
+const TURN: usize = pipe::SIZE;
+
+/// Less than this is copied: a pipe is two calls as a copy is, and pages that are counted in and out.
+const WORTH_A_PIPE: usize = 8 * 1024;
+
 /// One direction.
 #[derive(Debug)]
 pub struct Half {
     direction: Direction,
+    /// What was read and has not been written is here, or in the pipe.
     buffer: Buffer,
-    /// Of the bytes in the buffer, those that may be written.
+    pipe: Option<Pipe>,
+    /// Bytes read since nothing was left to read.
+    burst: usize,
+    /// Of the bytes in hand, those that may be written.
     granted: usize,
     /// How long the first of those waited.
     waited: Duration,
@@ -30,8 +45,6 @@ pub struct Half {
     stage: Stage,
     /// Bytes written, ever.
     moved: u64,
-    /// Bytes came or went since somebody asked.
-    stirred: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,13 +72,14 @@ impl Half {
         Half {
             direction,
             buffer: Buffer::with(prefix),
+            pipe: None,
+            burst: 0,
             granted: 0,
             waited: Duration::ZERO,
             delayed: Duration::ZERO,
             unflushed: false,
             stage: Stage::Open,
             moved: 0,
-            stirred: false,
         }
     }
 
@@ -79,17 +93,22 @@ impl Half {
     ) -> Poll<Result<(), Fault>>
     where
         R: Source,
-        W: AsyncWrite + Unpin,
+        W: Source + AsyncWrite,
     {
+        let mut passed = 0;
         loop {
-            if self.granted > 0 && !self.buffer.is_empty() {
-                ready!(self.poll_write(cx, writer, tally)).map_err(|_| self.broken(self.writer()))?;
-            } else if !self.buffer.is_empty() {
-                let grant = ready!(pass.poll_take(cx, self.direction, self.buffer.len()));
+            let held = self.held();
+            if self.granted > 0 && held > 0 {
+                passed += ready!(self.poll_write(cx, writer, tally)).map_err(|_| self.broken(self.writer()))?;
+            } else if passed >= TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            } else if held > 0 {
+                let grant = ready!(pass.poll_take(cx, self.direction, held));
                 self.take(grant);
             } else {
                 match self.stage {
-                    Stage::Open => match self.poll_granted_fill(cx, reader, pass) {
+                    Stage::Open => match self.poll_next(cx, reader, writer.socket().is_some(), pass) {
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(_)) => return Poll::Ready(Err(self.broken(self.reader()))),
                         Poll::Pending => {
@@ -110,22 +129,72 @@ impl Half {
         }
     }
 
-    /// Reads no more than may be passed on, where the reader can say how much waits.
-    fn poll_granted_fill<R: Source>(
+    /// Reads no more than may be passed on, where the reader can say how much waits; through a pipe where that costs less.
+    fn poll_next<R: Source>(
         &mut self,
         cx: &mut Context<'_>,
         reader: &mut R,
+        piped: bool,
         pass: &Pass,
     ) -> Poll<io::Result<Filled>> {
+        let socket = reader.socket().filter(|_| piped);
         if self.granted == 0
             && pass.is_shaped(self.direction)
             && let Some(waiting) = ready!(reader.poll_waiting(cx))?
         {
-            let grant = ready!(pass.poll_take(cx, self.direction, waiting.min(SIZE)));
+            let most = if socket.is_some() { PIECE } else { SIZE };
+            let grant = ready!(pass.poll_take(cx, self.direction, waiting.min(most)));
             self.take(grant);
         }
-        let most = if self.granted > 0 { self.granted } else { SIZE };
-        self.poll_fill(cx, reader, most.min(SIZE))
+        let (most, piped) = match (self.granted, socket) {
+            (0, Some(_)) if pass.is_free(self.direction) && self.burst >= SIZE => (pipe::SIZE, true),
+            (0, _) => (SIZE, false),
+            (granted, Some(_)) if granted >= WORTH_A_PIPE => (granted, true),
+            (granted, _) => (granted.min(SIZE), false),
+        };
+        match socket.filter(|_| piped && self.lend()) {
+            Some(socket) => self.poll_splice(cx, socket, most),
+            None => self.poll_fill(cx, reader, most.min(SIZE)),
+        }
+    }
+
+    /// Whether it has a pipe.
+    fn lend(&mut self) -> bool {
+        if self.pipe.is_none() {
+            self.pipe = Pipe::lend();
+        }
+        self.pipe.is_some()
+    }
+
+    fn poll_splice(&mut self, cx: &mut Context<'_>, socket: &TcpStream, most: usize) -> Poll<io::Result<Filled>> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(Filled::Full)) };
+        let answer = pipe.poll_fill(cx, socket, most);
+        self.filled(answer)
+    }
+
+    /// What a read came to.
+    fn filled(&mut self, answer: Poll<io::Result<usize>>) -> Poll<io::Result<Filled>> {
+        let Poll::Ready(answer) = answer else {
+            self.pipe = None;
+            self.buffer.release();
+            // Who brought much will again.
+            self.burst = if self.burst > 2 * SIZE { SIZE } else { 0 };
+            return Poll::Pending;
+        };
+        let bytes = answer?;
+        if bytes == 0 {
+            self.pipe = None;
+            self.buffer.release();
+            self.stage = Stage::Ending;
+            return Poll::Ready(Ok(Filled::End));
+        }
+        self.burst = self.burst.saturating_add(bytes);
+        Poll::Ready(Ok(Filled::More))
+    }
+
+    /// Bytes read and not written.
+    fn held(&self) -> usize {
+        self.buffer.len() + self.pipe.as_ref().map_or(0, Pipe::len)
     }
 
     fn take(&mut self, grant: Grant) {
@@ -149,14 +218,7 @@ impl Half {
         let answer = Pin::new(reader).poll_read(cx, &mut room);
         let bytes = room.filled().len();
         self.buffer.filled(bytes);
-        self.buffer.release();
-        ready!(answer)?;
-        if bytes == 0 {
-            self.stage = Stage::Ending;
-            return Poll::Ready(Ok(Filled::End));
-        }
-        self.stirred = true;
-        Poll::Ready(Ok(Filled::More))
+        self.filled(answer.map_ok(|()| bytes))
     }
 
     /// The bytes that were read and have not been written.
@@ -189,27 +251,27 @@ impl Half {
         self.stage == Stage::Done
     }
 
-    /// Whether bytes came or went since the last call.
-    pub fn stirred(&mut self) -> bool {
-        std::mem::take(&mut self.stirred)
-    }
-
-    fn poll_write<W>(&mut self, cx: &mut Context<'_>, writer: &mut W, tally: &dyn Tally) -> Poll<io::Result<()>>
+    fn poll_write<W>(&mut self, cx: &mut Context<'_>, writer: &mut W, tally: &dyn Tally) -> Poll<io::Result<usize>>
     where
-        W: AsyncWrite + Unpin,
+        W: Source + AsyncWrite,
     {
-        let part = &self.buffer.bytes()[..self.granted.min(self.buffer.len())];
-        let written = ready!(Pin::new(writer).poll_write(cx, part))?;
+        let written = match (&mut self.pipe, writer.socket()) {
+            (Some(pipe), Some(socket)) if self.buffer.is_empty() => ready!(pipe.poll_drain(cx, socket, self.granted))?,
+            _ => {
+                let part = &self.buffer.bytes()[..self.granted.min(self.buffer.len())];
+                let written = ready!(Pin::new(writer).poll_write(cx, part))?;
+                self.buffer.advance(written);
+                self.unflushed = true;
+                written
+            }
+        };
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
-        self.buffer.advance(written);
         self.granted -= written;
         self.moved += written as u64;
-        self.unflushed = true;
-        self.stirred = true;
         tally.moved(self.direction, written as u64, std::mem::take(&mut self.waited));
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush<W>(&mut self, cx: &mut Context<'_>, writer: &mut W) -> Poll<Result<(), Fault>>

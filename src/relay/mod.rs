@@ -4,6 +4,7 @@ pub mod body;
 mod buffer;
 mod half;
 pub mod http;
+mod pipe;
 pub mod source;
 pub mod tally;
 pub mod tunnel;

@@ -51,13 +51,8 @@ pub struct Tunnel<C, O> {
     origin: O,
     up: Half,
     down: Half,
-    idle: Duration,
-    /// When bytes came or went last.
-    last: Moment,
     /// When the client's first bytes came.
     first: Option<Moment>,
-    /// One coarse timer: it is not set anew for each byte, but looks when it rings.
-    timer: Option<Pin<Box<Sleep>>>,
     /// Who closed first.
     closed: Option<Side>,
     over: Option<Fault>,
@@ -72,17 +67,14 @@ where
     C: Source + AsyncWrite,
     O: Source + AsyncWrite,
 {
-    /// A tunnel in which nothing went yet. It ends when no byte passes either way for `idle`.
-    pub fn new(client: C, origin: O, idle: Duration) -> Tunnel<C, O> {
+    /// A tunnel in which nothing went yet.
+    pub fn new(client: C, origin: O) -> Tunnel<C, O> {
         Tunnel {
             client,
             origin,
             up: Half::new(Direction::Up, &[]),
             down: Half::new(Direction::Down, &[]),
-            idle,
-            last: clock::now(),
             first: None,
-            timer: None,
             closed: None,
             over: None,
             window: None,
@@ -101,7 +93,7 @@ where
     #[must_use]
     pub fn with_prefix(mut self, prefix: &[u8]) -> Tunnel<C, O> {
         self.up = Half::new(Direction::Up, prefix);
-        self.first = (!prefix.is_empty()).then_some(self.last);
+        self.first = (!prefix.is_empty()).then(clock::now);
         self
     }
 
@@ -114,7 +106,7 @@ where
 
     /// Collects the client's first bytes until `look` has seen enough, the client has sent its end, or the bounds of
     /// `opening` are reached. What the origin sends meanwhile is relayed: it may be the one that speaks first. Nothing has
-    /// gone up when this returns. A client that never sends is bounded by the idle limit alone.
+    /// gone up when this returns. A client that never sends is not bounded here.
     ///
     /// # Errors
     /// The fault that ended the tunnel.
@@ -160,7 +152,7 @@ where
                 return Poll::Ready(Err(self.end(fault, tally)));
             }
             self.follow(pass);
-            self.poll_idle(cx, tally).map(Err)
+            Poll::Pending
         })
         .await
     }
@@ -186,7 +178,7 @@ where
         Ok(std::mem::replace(&mut self.origin, origin))
     }
 
-    /// Relays until both sides have closed, one breaks, or nothing moves for too long. The fault names who closed first,
+    /// Relays until both sides have closed or one breaks. The fault names who closed first,
     /// or whose stream broke. Dropped and called again, also with another pass, it goes on where it was.
     pub async fn run(&mut self, pass: &Pass, tally: &dyn Tally) -> Fault {
         poll_fn(|cx| self.poll_run(cx, pass, tally)).await
@@ -212,7 +204,7 @@ where
                 let side = self.closed.unwrap_or(Side::Client);
                 Poll::Ready(self.end(Fault::new(side, Reason::Finished), tally))
             }
-            _ => self.poll_idle(cx, tally),
+            _ => Poll::Pending,
         }
     }
 
@@ -236,24 +228,6 @@ where
         };
         if let Some(size) = size {
             self.origin.bound(size);
-        }
-    }
-
-    fn poll_idle(&mut self, cx: &mut Context<'_>, tally: &dyn Tally) -> Poll<Fault> {
-        let (up, down) = (self.up.stirred(), self.down.stirred());
-        if up || down {
-            self.last = clock::now();
-        }
-        loop {
-            let end = self.last + self.idle;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(end))));
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if timer.deadline() >= Instant::from_std(end) {
-                return Poll::Ready(self.end(Fault::new(Side::Policy, Reason::Idle), tally));
-            }
-            timer.as_mut().reset(Instant::from_std(end));
         }
     }
 

@@ -85,10 +85,10 @@ async fn wire() -> (TcpStream, TcpStream) {
 }
 
 /// The client's end, the tunnel, the origin's end.
-async fn tunnel(idle: Duration) -> (TcpStream, Tunnel<TcpStream, TcpStream>, TcpStream) {
+async fn tunnel() -> (TcpStream, Tunnel<TcpStream, TcpStream>, TcpStream) {
     let (client, inner) = wire().await;
     let (outer, origin) = wire().await;
-    (client, Tunnel::new(inner, outer, idle), origin)
+    (client, Tunnel::new(inner, outer), origin)
 }
 
 /// Bytes in which a lost, doubled or swapped piece shows.
@@ -127,7 +127,7 @@ const fn fault(side: Side, reason: Reason) -> Fault {
 async fn bytes_arrive_whole_both_ways_at_once_and_are_counted() {
     let world = World::new();
     for (tube, size) in [("free", 8_000_000), ("slow", 700_001), ("free", 0), ("free", 1)] {
-        let (client, mut tunnel, origin) = tunnel(NEVER).await;
+        let (client, mut tunnel, origin) = tunnel().await;
         let (pass, counts) = (world.pass(tube), Counts::default());
         let (up, down) = (noise(1, size), noise(2, size / 2 + 1));
         let (at_client, at_origin, fault) =
@@ -143,7 +143,7 @@ async fn bytes_arrive_whole_both_ways_at_once_and_are_counted() {
 async fn one_side_may_end_and_go_on_listening() {
     let world = World::new();
     for first in [Side::Client, Side::Origin] {
-        let (client, mut tunnel, origin) = tunnel(NEVER).await;
+        let (client, mut tunnel, origin) = tunnel().await;
         let (mut one, mut other) = if first == Side::Client { (client, origin) } else { (origin, client) };
         let talk = async {
             one.write_all(b"question").await.unwrap();
@@ -168,7 +168,7 @@ async fn one_side_may_end_and_go_on_listening() {
 async fn whose_stream_breaks_is_named() {
     let world = World::new();
     for (side, busy) in [(Side::Client, false), (Side::Client, true), (Side::Origin, false), (Side::Origin, true)] {
-        let (client, mut tunnel, origin) = tunnel(NEVER).await;
+        let (client, mut tunnel, origin) = tunnel().await;
         let (mut breaks, mut stays) = if side == Side::Client { (client, origin) } else { (origin, client) };
         let pass = world.pass("slow");
         let counts = Counts::default();
@@ -196,30 +196,9 @@ async fn whose_stream_breaks_is_named() {
 }
 
 #[tokio::test]
-async fn silence_ends_it_and_a_word_either_way_keeps_it() {
-    let world = World::new();
-    let (mut client, mut tunnel, mut origin) = tunnel(Duration::from_millis(200)).await;
-    let (pass, counts) = (world.pass("free"), Counts::default());
-    let from = clock::now();
-    let talk = async {
-        for turn in 0..6 {
-            sleep(Duration::from_millis(80)).await;
-            let (one, other) = if turn % 2 == 0 { (&mut client, &mut origin) } else { (&mut origin, &mut client) };
-            one.write_all(b"x").await.unwrap();
-            other.read_exact(&mut [0]).await.unwrap();
-        }
-        clock::now()
-    };
-    let (over, spoken) = tokio::join!(tunnel.run(&pass, &counts), talk);
-    assert_eq!(over, fault(Side::Policy, Reason::Idle));
-    assert!(from.elapsed() >= Duration::from_millis(480 + 190));
-    assert!(spoken.elapsed() < Duration::from_secs(5));
-}
-
-#[tokio::test]
 async fn an_origin_that_speaks_first_is_heard_while_the_client_is_silent() {
     let world = World::new();
-    let (mut client, mut tunnel, mut origin) = tunnel(NEVER).await;
+    let (mut client, mut tunnel, mut origin) = tunnel().await;
     let (pass, counts) = (world.pass("free"), Counts::default());
     let talk = async {
         origin.write_all(b"220 mail.example ready\r\n").await.unwrap();
@@ -244,7 +223,7 @@ async fn an_origin_that_speaks_first_is_heard_while_the_client_is_silent() {
 async fn a_hello_in_pieces_is_collected_and_goes_whole_to_the_origin_then_chosen() {
     let world = World::new();
     for (prefix, size) in [(0, 517), (100, 17_000), (0, 17_408), (0, 40_000)] {
-        let (mut client, tunnel, origin) = tunnel(NEVER).await;
+        let (mut client, tunnel, origin) = tunnel().await;
         let hello = noise(4, size);
         let mut tunnel = tunnel.with_prefix(&hello[..prefix]);
         let (pass, counts) = (world.pass("free"), Counts::default());
@@ -289,7 +268,7 @@ async fn a_hello_in_pieces_is_collected_and_goes_whole_to_the_origin_then_chosen
 #[tokio::test]
 async fn who_begins_a_hello_and_stalls_is_not_waited_for() {
     let world = World::new();
-    let (mut client, mut tunnel, _origin) = tunnel(NEVER).await;
+    let (mut client, mut tunnel, _origin) = tunnel().await;
     let (pass, counts) = (world.pass("free"), Counts::default());
     let opening = Opening { time: Duration::from_millis(50), ..Opening::default() };
     client.write_all(&[22, 3, 1]).await.unwrap();
@@ -299,16 +278,11 @@ async fn who_begins_a_hello_and_stalls_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_never_speaks_is_bounded_by_the_idle_limit_and_who_hangs_up_ends_the_opening() {
+async fn who_hangs_up_without_a_word_ends_the_opening() {
     let world = World::new();
     let (pass, counts) = (world.pass("free"), Counts::default());
     let opening = Opening { time: Duration::from_millis(10), ..Opening::default() };
-    let (_client, mut silent, _origin) = tunnel(Duration::from_millis(60)).await;
-    assert_eq!(
-        silent.opening(&pass, &counts, opening, &mut |_| Look::More).await,
-        Err(fault(Side::Policy, Reason::Idle))
-    );
-    let (client, mut gone, origin) = tunnel(NEVER).await;
+    let (client, mut gone, origin) = tunnel().await;
     drop(client);
     assert_eq!(gone.opening(&pass, &counts, opening, &mut |_| Look::More).await, Ok(()));
     drop(origin);
@@ -318,7 +292,7 @@ async fn who_never_speaks_is_bounded_by_the_idle_limit_and_who_hangs_up_ends_the
 #[tokio::test]
 async fn dropped_and_called_again_with_another_pass_nothing_is_lost() {
     let world = World::new();
-    let (client, mut tunnel, origin) = tunnel(NEVER).await;
+    let (client, mut tunnel, origin) = tunnel().await;
     let counts = Counts::default();
     let (up, down) = (noise(5, 900_000), noise(6, 900_000));
     let relay = async {
@@ -339,7 +313,7 @@ async fn dropped_and_called_again_with_another_pass_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flow_moves_to_another_tube_in_the_middle_and_keeps_every_byte() {
     let world = World::new();
-    let (client, mut tunnel, origin) = tunnel(NEVER).await;
+    let (client, mut tunnel, origin) = tunnel().await;
     let (pass, counts) = (world.pass("slower"), Counts::default());
     let (up, down) = (noise(7, 3_000_000), noise(8, 3_000_000));
     let moves = async {
@@ -362,7 +336,7 @@ async fn saturate(world: &World, direction: Direction) -> f64 {
     let received = std::sync::Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..16 {
-        let (client, mut tunnel, origin) = tunnel(NEVER).await;
+        let (client, mut tunnel, origin) = tunnel().await;
         let pass = world.pass("slow");
         tasks.spawn(async move {
             tunnel.run(&pass, &Counts::default()).await;

@@ -269,6 +269,12 @@ impl Pass {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).gate(direction) == Gate::Shaped
     }
 
+    /// Whether nothing of it ever waits for others.
+    pub fn is_free(&self, direction: Direction) -> bool {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(home.gate(direction), Gate::Clear | Gate::Free)
+    }
+
     /// How fast its connection may send into the link now, clear or not.
     pub fn pace(&self) -> Option<Rate> {
         self.tubes.pace()
