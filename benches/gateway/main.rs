@@ -36,6 +36,7 @@ mod hello;
 mod bulk;
 mod origin;
 mod client;
+mod estate;
 mod peer;
 mod scene;
 mod figure;

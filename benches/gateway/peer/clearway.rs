@@ -1,31 +1,17 @@
-//! Clearway as a board would run it: 100,000 names in lists, 50 rules, metrics and access log. Its link has no rate, so
-//! that nothing is held but the shaped tube.
+//! Clearway as a board would run it.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Goal, Setting, word};
-use crate::Outcome;
-
-/// What the tube with a ceiling may carry, each way, in bits a second.
-pub const CEILING: f64 = 2e9;
-const LISTS: usize = 5;
-const NAMES: usize = 20_000;
-/// With the last one, which allows clinical work.
-const RULES: usize = 50;
+use crate::{Outcome, estate};
 
 /// Writes its files; how it is started.
 pub fn prepare(setting: &Setting<'_>) -> Outcome<Vec<String>> {
-    let dir = setting.dir;
-    let file = dir.join("clearway.toml");
-    fs::write(&file, gateway())?;
-    fs::write(dir.join("policy.toml"), policy())?;
-    for list in 0..LISTS {
-        fs::write(dir.join(format!("list-{list}.txt")), names(list))?;
-    }
+    let hosts: Vec<_> = Goal::all().map(|goal| (goal.name(), goal.address())).collect();
+    let file = estate::write(setting.dir, &hosts)?;
     Ok(vec![env!("CARGO_BIN_EXE_clearway").into(), "run".into(), "-c".into(), word(&file)])
 }
 
@@ -38,77 +24,4 @@ pub fn address(dir: &Path) -> Option<SocketAddr> {
     let told = fs::read(dir.join("state/addresses.json")).ok()?;
     let told: Addresses = serde_json::from_slice(&told).ok()?;
     told.listeners.get("staff").copied()
-}
-
-fn gateway() -> String {
-    let hosts: Vec<String> = Goal::all().map(|goal| format!("{:?} = \"{}\"", goal.name(), goal.address())).collect();
-    format!(
-        r#"[gateway]
-name = "gw-bench"
-timezone = "Europe/London"
-policy = "policy.toml"
-state_dir = "state"
-
-[admin]
-address = "127.0.0.1:0"
-
-[log]
-access = "state/access.log"
-
-[dns]
-hosts = {{ {hosts} }}
-
-[[listener]]
-name = "staff"
-mode = "explicit"
-address = "127.0.0.1:0"
-clients = ["127.0.0.0/8"]
-
-[tube.clinical]
-priority = 0
-
-[tube.internet]
-priority = 1
-
-[tube.shaped]
-priority = 2
-ceiling = {{ down = "{gigabits} Gbit/s", up = "{gigabits} Gbit/s" }}
-
-[guard]
-deny = []
-ports = ["1-65535"]
-"#,
-        hosts = hosts.join(", "),
-        gigabits = CEILING / 1e9,
-    )
-}
-
-/// Rules of the kinds that people write, none of which holds for a flow of the bench but the last.
-fn policy() -> String {
-    let mut text = "default = \"allow\"\n\n[category.clinical]\ntube = \"clinical\"\nprotected = true\n\
-                    domains = [\"wales.nhs.uk\"]\n\n[category.films]\ntube = \"shaped\"\ndomains = [\"shaped.example\"]\n\n\
-                    [category.other]\ntube = \"internet\"\n\n[group.guests]\nclients = [\"10.4.0.0/16\"]\n"
-        .to_owned();
-    for list in 0..LISTS {
-        let _ = write!(
-            text,
-            "\n[category.list-{list}]\ntube = \"internet\"\nlists = [{{ path = \"list-{list}.txt\", format = \"plain\" }}]\n"
-        );
-    }
-    for rule in 1..RULES {
-        let condition = match rule % 3 {
-            0 => "from = [\"guests\"]".to_owned(),
-            1 => format!("to = [\"list-{}\"]\nwhen = \"Mon-Fri 09:00-17:00 except bank-holidays\"", rule % LISTS),
-            _ => format!("to = [\"list-{}\"]\nfrom = [\"guests\"]", rule % LISTS),
-        };
-        let _ = write!(text, "\n[[rule]]\nname = \"rule-{rule}\"\n{condition}\naction = \"block\"\n");
-    }
-    text + "\n[[rule]]\nname = \"clinical-always\"\nto = [\"clinical\"]\naction = \"allow\"\n"
-}
-
-/// The same names on every run, spread by a multiplier that visits every 64-bit number once.
-fn names(list: usize) -> String {
-    let spread = |number: usize| (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let numbers = (list * NAMES..(list + 1) * NAMES).map(spread);
-    numbers.map(|spread| format!("n{:x}.d{:x}.example\n", spread >> 40, spread & 0xffff)).collect()
 }

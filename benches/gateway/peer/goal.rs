@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::estate;
 use crate::origin::ADDRESSES;
 
 /// One of them.
@@ -22,8 +23,8 @@ impl Goal {
 
     pub fn name(self) -> String {
         match self {
-            Goal::Clinical => "referrals.bench.wales.nhs.uk".to_owned(),
-            Goal::Shaped => "films.shaped.example".to_owned(),
+            Goal::Clinical => estate::CLINICAL.to_owned(),
+            Goal::Shaped => estate::SHAPED.to_owned(),
             Goal::Crowd(last) => format!("pages-{last}.example.org"),
         }
     }

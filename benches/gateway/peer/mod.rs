@@ -15,7 +15,6 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-pub use clearway::CEILING;
 pub use goal::Goal;
 
 use crate::Outcome;

@@ -12,7 +12,7 @@ pub const IDLE: Scene = Scene {
     name: "idle",
     rows: &[
         Row::main("idle.fresh", "idle tunnel, fresh: resident kB each", Unit::Kib),
-        Row::main("idle.used", "the same, after 64 KiB down: resident kB each", Unit::Kib),
+        Row::main("idle.used", "idle tunnel, after 64 KiB down: resident kB each", Unit::Kib),
         Row::more("idle.after", "resident MB, 5 s after all were closed", Unit::Mib),
         Row::alone("idle.grown", "the same, above the start: MB", Unit::Mib),
     ],

@@ -3,8 +3,9 @@
 use super::{Played, Row, Scene, Stage, Takes};
 use crate::Outcome;
 use crate::client::{Bulk, Way, Work};
+use crate::estate::CEILING;
 use crate::figure::{GIB, Unit};
-use crate::peer::{CEILING, CLEARWAY, Goal, Peer};
+use crate::peer::{CLEARWAY, Goal, Peer};
 use crate::place::Layout;
 
 pub const SHAPED: Scene = Scene {
@@ -36,6 +37,6 @@ fn play(stage: &Stage, peer: &Peer) -> Outcome<Played> {
     }
     let [shaped, free] = spans[..] else { return Err("no spans".into()) };
     played.figure("shaped.ratio", shaped.proxy / shaped.units / (free.proxy / free.units));
-    played.figure("shaped.held", shaped.units * 8.0 / shaped.seconds / CEILING);
+    played.figure("shaped.held", shaped.units * 8.0 / shaped.seconds / 1e9 / f64::from(CEILING));
     Ok(played)
 }
