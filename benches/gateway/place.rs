@@ -37,9 +37,9 @@ impl Layout {
         Layout { proxy: cores[..1].to_vec(), others: cores[..1].to_vec() }
     }
 
-    /// The proxy on so many cores; client and origin on two that are theirs alone, where there are so many.
+    /// The proxy on so many cores, client and origin on two of their own; where there are no four, all on so many.
     pub fn scaled(cores: &[usize], proxy: usize) -> Layout {
-        let others = if cores.len() >= 4 { &cores[2..4] } else { &cores[2 - proxy.min(2)..2] };
+        let others = cores.get(2..4).unwrap_or(&cores[..proxy]);
         Layout { proxy: cores[..proxy].to_vec(), others: others.to_vec() }
     }
 }

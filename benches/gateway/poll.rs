@@ -34,9 +34,6 @@ impl Poll {
         let limit =
             limit.map(|limit| Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() });
         ready.clear();
-        // Client and origin share a core. By turns of a scheduler's slice, which is milliseconds, they would add those to
-        // every latency.
-        std::thread::yield_now();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), limit.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(()),
