@@ -22,10 +22,10 @@ pub struct Ask {
     #[arg(long)]
     pub rounds: Option<usize>,
     /// How long a throughput is measured
-    #[arg(long, default_value_t = 1.5)]
+    #[arg(long, default_value_t = 1.2)]
     pub seconds: f64,
     /// How long it runs before that
-    #[arg(long, default_value_t = 0.7)]
+    #[arg(long, default_value_t = 0.5)]
     pub warm: f64,
     /// Tunnels open at once in `many`
     #[arg(long, default_value_t = 50_000)]

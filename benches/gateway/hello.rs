@@ -77,6 +77,6 @@ fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
 
 /// With two bytes of length before.
 fn sized(body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(body.len()).expect("a hello is short");
-    [&length.to_be_bytes()[..], body].concat()
+    let [.., high, low] = body.len().to_be_bytes();
+    [&[high, low], body].concat()
 }

@@ -25,8 +25,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 // Measures are counts over seconds.
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-// A bench of mistakes of its own may stop.
-#![allow(clippy::expect_used)]
 
 mod ask;
 mod place;
@@ -87,7 +85,8 @@ fn bench(ask: &Ask) -> Outcome<()> {
     if ask.list {
         return list(&here, &missing);
     }
-    let (scenes, peers) = (ask.scenes()?, ask.peers(here)?);
+    let (scenes, mut peers) = (ask.scenes()?, ask.peers(here)?);
+    peers.retain(|peer| scenes.iter().any(|scene| scene.takes(peer)));
     missing.iter().for_each(|line| eprintln!("{line}"));
     let cores = place::cores()?;
     if cores.len() < 2 {

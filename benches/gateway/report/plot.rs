@@ -48,7 +48,7 @@ pub fn draw(results: &Results) -> String {
     let (width, height) = (2.0 * MARGIN + COLUMNS as f64 * PANEL, top);
     let mut head = String::new();
     text(&mut head, (MARGIN, 30.0), 18.0, "start", INK, "What going through costs: shorter is better");
-    let note = "Bars are medians over the rounds; thin lines reach from the least to the most.";
+    let note = "Bars are medians over the rounds; thin lines reach from the least to the most. HAProxy only relays: no CONNECT, no names, no log.";
     text(&mut head, (MARGIN, 50.0), 12.0, "start", PALE, note);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
