@@ -3,6 +3,7 @@
 CARGO ?= cargo
 CONFIG ?= config/clearway.toml
 LAB ?=
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench lab fuzz
@@ -29,8 +30,9 @@ check: ## format, lints, documentation, and licences where cargo-deny is there
 		else echo "the advisory database cannot be reached from here, advisories were not checked"; fi; \
 	fi
 
-bench: ## micro benches
-	$(CARGO) bench --locked
+bench: ## what pieces cost, then the whole program beside other proxies (BENCH="--scene http --out DIR" for some)
+	$(CARGO) bench --locked --bench judge --bench tube --bench instructions
+	$(CARGO) bench --locked --bench gateway -- $(BENCH)
 
 lab: ## every scene with every carrier, for an hour and a half, as root (LAB="--scene steady --carrier none,clearway" for some)
 	$(CARGO) test --locked --release --test lab -- run $(LAB)
