@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::Turn;
 use super::bulkhead::Berth;
 use super::end::End;
+use super::event::Event;
 use super::judge::Verdict;
 use crate::account::Open;
 use crate::base::{Direction, EgressId, Fault, ListenerId, Moment, Name, Reason, Side, Target, clock};
@@ -40,8 +41,8 @@ pub struct Live {
     /// Where the client's connection is carried.
     pub berth: Berth,
     state: Mutex<State>,
-    /// Cancelled when the flow is to end, for the reason beside it.
-    stop: CancellationToken,
+    /// The flow is to end, for the reason beside it.
+    stop: Event,
     stopped: OnceLock<Fault>,
     /// The client's connection, and whether an answer is on its way over it: from then on ending the flow means to
     /// break the connection, so that nobody takes the part for the whole, even where the client reads nothing.
@@ -53,7 +54,7 @@ pub struct Live {
     /// Milliseconds after `began` at which bytes last went, down and up.
     last: [AtomicU64; 2],
     /// The request has gone up whole.
-    uploaded: CancellationToken,
+    uploaded: Event,
     /// Why it did not.
     upload: OnceLock<Fault>,
     registry: Weak<Registry>,
@@ -102,14 +103,14 @@ impl Registry {
             open,
             berth,
             state: Mutex::default(),
-            stop: CancellationToken::new(),
+            stop: Event::default(),
             stopped: OnceLock::new(),
             cut,
             answering: AtomicBool::new(false),
             _turn: turn,
             began: clock::now(),
             last: [const { AtomicU64::new(0) }; 2],
-            uploaded: CancellationToken::new(),
+            uploaded: Event::default(),
             upload: OnceLock::new(),
             registry: Arc::downgrade(self),
             number,
@@ -152,7 +153,7 @@ impl Live {
     /// Ends the flow from outside; the first reason holds.
     pub fn stop(&self, fault: Fault) {
         let _ = self.stopped.set(fault);
-        self.stop.cancel();
+        self.stop.happen();
         if self.answering.load(Ordering::SeqCst) {
             self.cut.cancel();
         }
@@ -160,7 +161,7 @@ impl Live {
 
     /// Waits until the flow is ended from outside.
     pub async fn stopped(&self) -> Fault {
-        self.stop.cancelled().await;
+        self.stop.wait().await;
         self.stopped.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
     }
 
@@ -177,7 +178,7 @@ impl Live {
         self.answering.store(true, Ordering::SeqCst);
         // Whoever ended it before the line above did not cut the connection.
         match self.stopped.get() {
-            Some(fault) if self.stop.is_cancelled() => Err(End::Stopped(*fault)),
+            Some(fault) if self.stop.has_happened() => Err(End::Stopped(*fault)),
             _ => Ok(()),
         }
     }
@@ -209,7 +210,7 @@ impl Live {
 
     /// Waits until the request has gone up whole.
     pub async fn uploaded(&self) {
-        self.uploaded.cancelled().await;
+        self.uploaded.wait().await;
     }
 }
 
@@ -222,7 +223,7 @@ impl Tally for Live {
 
     fn ended(&self, direction: Direction, result: Result<(), Fault>) {
         match (direction, result) {
-            (Direction::Up, Ok(())) => self.uploaded.cancel(),
+            (Direction::Up, Ok(())) => self.uploaded.happen(),
             (Direction::Up, Err(fault)) => {
                 let _ = self.upload.set(fault);
             }
@@ -277,8 +278,8 @@ mod tests {
         assert!(silent.stopped.get().is_none());
         registry.end_silent(began + SILENCE + Duration::from_secs(4));
         assert_eq!(silent.stopped.get(), Some(&Fault::new(Side::Policy, Reason::Idle)));
-        assert!(silent.stop.is_cancelled() && heard.stopped.get().is_none());
+        assert!(silent.stop.has_happened() && heard.stopped.get().is_none());
         registry.end_silent(began + SILENCE + Duration::from_secs(6));
-        assert!(heard.stop.is_cancelled());
+        assert!(heard.stop.has_happened());
     }
 }

@@ -6,6 +6,7 @@ pub mod judge;
 pub mod test;
 pub mod bulkhead;
 pub mod carrier;
+pub mod event;
 pub mod live;
 pub mod body;
 pub mod room;

@@ -1,9 +1,10 @@
 //! The spine: a request goes through the stages, left to right.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
@@ -17,14 +18,17 @@ use super::body::{AnswerBody, Turn, phased};
 use super::bulkhead::Berth;
 use super::carrier::Carrier;
 use super::end::End;
+use super::judge::Verdict;
 use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::room::Place;
+use super::tunnel::Reached;
 use super::{exchange, tunnel};
 use crate::account::{Arrival, Open};
-use crate::base::{Fault, ListenerId, Side, Target, clock};
+use crate::base::{Fault, ListenerId, Reason, Side, Target, clock};
 use crate::listen::door::{KEEP_ALIVE, Phase};
-use crate::listen::{self, Ask, AskError, explicit};
+use crate::listen::{self, Ask, AskError, connect, explicit};
+use crate::tube::Pass;
 
 /// From this on, in percent, idle connections make room for others soon.
 const CROWDED: usize = 60;
@@ -61,14 +65,46 @@ impl Entrance {
 }
 
 /// Serves one connection to its end.
-pub async fn serve(carrier: Arc<Carrier>, stream: TcpStream, entrance: Entrance) {
+pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entrance) {
     if entrance.filled > 100 {
         return turn_away(&carrier, stream, &entrance).await;
     }
     let keep_alive = if entrance.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE };
-    let drain = carrier.drain.clone();
-    let served = explicit::serve(stream, keep_alive, &drain, |request, phase| {
-        answer(Arc::clone(&carrier), entrance.clone(), request, phase)
+    let first = tokio::select! {
+        first = connect::first_bytes(&mut stream, keep_alive) => first,
+        () = carrier.drain.cancelled() => return,
+        () = entrance.cut.cancelled() => return,
+    };
+    // Who closes, breaks or says nothing asked for nothing.
+    let Some(first) = first.ok().filter(|bytes| !bytes.is_empty()) else { return };
+    let (phase, mut refused) = (Arc::<Phase>::default(), None);
+    if let Some((target, head)) = connect::target(&first) {
+        let sent = first.slice(head..);
+        match at_once(&carrier, &entrance, &phase, (stream, sent), target).await {
+            Some((client, response)) => (stream, refused) = (client, Some(response)),
+            None => return,
+        }
+    }
+    serve_http((carrier, entrance), (stream, first), (phase, keep_alive), refused).await;
+}
+
+/// Serves requests; the first one has its answer where it was `refused` before.
+async fn serve_http(
+    (carrier, entrance): (Arc<Carrier>, Entrance),
+    stream: (TcpStream, Bytes),
+    (phase, keep_alive): (Arc<Phase>, Duration),
+    refused: Option<Response<AnswerBody>>,
+) {
+    let (drain, refused) = (carrier.drain.clone(), Mutex::new(refused));
+    let served = explicit::serve(stream, Arc::clone(&phase), keep_alive, &drain, |request| {
+        let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (carrier, entrance, phase) = (Arc::clone(&carrier), entrance.clone(), Arc::clone(&phase));
+        async move {
+            match refused {
+                Some(response) => response,
+                None => answer(carrier, entrance, request, phase).await,
+            }
+        }
     });
     let served = tokio::select! {
         served = served => served,
@@ -82,6 +118,44 @@ pub async fn serve(carrier: Arc<Carrier>, stream: TcpStream, entrance: Entrance)
         carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
     }
 }
+
+/// Answers a CONNECT that came whole, and leaves a task that carries the tunnel. Who is refused gets the answer by HTTP.
+async fn at_once(
+    carrier: &Arc<Carrier>,
+    entrance: &Entrance,
+    phase: &Arc<Phase>,
+    (mut stream, sent): (TcpStream, Bytes),
+    target: Target,
+) -> Option<(TcpStream, Response<AnswerBody>)> {
+    let open = Arc::new(carrier.account.open(entrance.arrival()));
+    let form = Form { method: Method::CONNECT, headers: HeaderMap::new(), target: Some(target.clone()) };
+    open.asked(form.method.as_str(), form.target.as_ref());
+    let turn = Turn::new(Arc::clone(phase), Arc::clone(&entrance.place));
+    let gone = || open.ended(None, Fault::new(Side::Client, Reason::Reset));
+    let reached = tokio::select! {
+        reached = reach(carrier, entrance, (&open, &turn), Ask::Tunnel(target)) => reached,
+        () = connect::gone(&stream) => {
+            gone();
+            return None;
+        }
+    };
+    match reached {
+        Ok(reached) => {
+            match stream.write_all(YES).await {
+                Ok(()) => reached.carry_from(stream, sent),
+                Err(_) => gone(),
+            }
+            None
+        }
+        Err(end) => {
+            let response = refuse(carrier, &open, &end, &form);
+            Some((stream, response.map(|body| phased(body, turn))))
+        }
+    }
+}
+
+/// The answer to a CONNECT (RFC 9110 section 9.3.6).
+const YES: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
 /// Tells a client for whom there is no descriptor left, without reading what it wants: even who only connects would
 /// keep one from everybody else.
@@ -116,7 +190,7 @@ async fn answer(
     let request = Request::from_parts(parts, body);
     let response = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,
-        Err(end) => refused(&carrier, &open, &end, &form),
+        Err(end) => refuse(&carrier, &open, &end, &form),
     };
     response.map(|body| phased(body, turn))
 }
@@ -125,23 +199,14 @@ async fn answer(
 async fn carry(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
-    (open, turn): (&Arc<Open>, &Arc<Turn>),
+    account: (&Arc<Open>, &Arc<Turn>),
     asked: Result<Ask, AskError>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
-    if !carrier.admits(&entrance.listener, entrance.client.ip()) {
-        return Err(End::ClientNotAllowed);
-    }
-    let ask = asked?;
-    let connection = (entrance.berth.clone(), entrance.cut.clone());
-    let live = carrier.live.enter(entrance.about(&ask), Arc::clone(open), connection, Arc::clone(turn));
-    let settled = carrier.settle(&live);
-    // Refusals too are given where the flow belongs.
-    entrance.berth.reached().await;
-    let (verdict, pass) = settled?;
-    if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
-        return Err(End::ProcessFull);
-    }
+    // Who may not use this gateway is told so, whatever is asked.
+    let admits = carrier.admits(&entrance.listener, entrance.client.ip());
+    let ask = asked.map_err(|error| if admits { error.into() } else { End::ClientNotAllowed })?;
+    let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
     tokio::select! {
         carried = async { match ask {
             Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,
@@ -149,6 +214,39 @@ async fn carry(
         }} => carried,
         fault = live.stopped() => Err(stopped(&live, fault)),
     }
+}
+
+/// The same for a tunnel, up to its origin.
+async fn reach(
+    carrier: &Arc<Carrier>,
+    entrance: &Entrance,
+    account: (&Arc<Open>, &Arc<Turn>),
+    ask: Ask,
+) -> Result<Reached, End> {
+    let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
+    tokio::select! {
+        reached = tunnel::reach(carrier, &live, &verdict, pass) => reached,
+        fault = live.stopped() => Err(stopped(&live, fault)),
+    }
+}
+
+/// The flow, its verdict and its place in a tube; it is where it is to be carried then.
+async fn settle(
+    carrier: &Arc<Carrier>,
+    entrance: &Entrance,
+    (open, turn): (&Arc<Open>, &Arc<Turn>),
+    ask: &Ask,
+) -> Result<(Arc<Live>, Verdict, Arc<Pass>), End> {
+    let connection = (entrance.berth.clone(), entrance.cut.clone());
+    let live = carrier.live.enter(entrance.about(ask), Arc::clone(open), connection, Arc::clone(turn));
+    let settled = carrier.settle(&live);
+    // Refusals too are given where the flow belongs.
+    entrance.berth.reached().await;
+    let (verdict, pass) = settled?;
+    if entrance.filled > usize::from(carrier.current().plan.room_of(&verdict.tube)) {
+        return Err(End::ProcessFull);
+    }
+    Ok((live, verdict, pass))
 }
 
 /// A flow that a new plan refuses before it was answered is refused like any other.
@@ -159,7 +257,7 @@ fn stopped(live: &Live, fault: Fault) -> End {
     }
 }
 
-fn refused(carrier: &Carrier, open: &Open, end: &End, form: &Form) -> Response<AnswerBody> {
+fn refuse(carrier: &Carrier, open: &Open, end: &End, form: &Form) -> Response<AnswerBody> {
     let plan = carrier.current().plan;
     let fault = end.fault();
     let refusal = Refusal {

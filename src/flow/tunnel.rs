@@ -32,22 +32,54 @@ pub async fn open(
     pass: Arc<Pass>,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
+    let reached = reach(carrier, live, verdict, pass).await?;
+    let (client, berth) = (hyper::upgrade::on(&mut request), reached.flow.berth.clone());
+    reached.carry(async move { stream_of(client.await.ok()?, &berth) });
+    Ok(Response::new(body::empty()))
+}
+
+/// The origin of a tunnel, reached before its client is told yes.
+pub struct Reached {
+    flow: Opened,
+    dialled: Dialled,
+    window: Window,
+}
+
+/// Connects.
+pub async fn reach(
+    carrier: &Arc<Carrier>,
+    live: &Arc<Live>,
+    verdict: &Verdict,
+    pass: Arc<Pass>,
+) -> Result<Reached, End> {
     let (dialled, window) = dial(carrier, live, &pass, &verdict.egress).await?;
-    let client = hyper::upgrade::on(&mut request);
-    let berth = live.berth.another();
     let flow = Opened {
         carrier: Arc::clone(carrier),
         live: Arc::clone(live),
-        berth: berth.clone(),
+        berth: live.berth.another(),
         pass,
         egress: verdict.egress.clone(),
     };
-    live.open.answered(200);
-    carrier.bulkheads.carry(berth, async move {
-        let fault = flow.run(client, dialled, window).await;
-        flow.live.end(fault);
-    });
-    Ok(Response::new(body::empty()))
+    Ok(Reached { flow, dialled, window })
+}
+
+impl Reached {
+    /// Leaves a task that carries the tunnel of a client that sent this after its request.
+    pub fn carry_from(self, client: TcpStream, sent: Bytes) {
+        let berth = self.flow.berth.clone();
+        self.carry(async move { Some((berth.bring(client).ok()?, sent)) });
+    }
+
+    /// Leaves a task that carries the tunnel: with the client's stream, and what it sent after its request.
+    pub fn carry(self, client: impl Future<Output = Option<(TcpStream, Bytes)>> + Send + 'static) {
+        let Reached { flow, dialled, window } = self;
+        flow.live.open.answered(200);
+        let (bulkheads, berth) = (Arc::clone(&flow.carrier.bulkheads), flow.berth.clone());
+        bulkheads.carry(berth, async move {
+            let fault = flow.run(client, dialled, window).await;
+            flow.live.end(fault);
+        });
+    }
 }
 
 async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) -> Result<(Dialled, Window), End> {
@@ -92,27 +124,27 @@ struct Opened {
 }
 
 impl Opened {
-    async fn run(&self, client: OnUpgrade, dialled: Dialled, window: Window) -> Fault {
+    async fn run(
+        &self,
+        client: impl Future<Output = Option<(TcpStream, Bytes)>>,
+        dialled: Dialled,
+        window: Window,
+    ) -> Fault {
+        let mut tunnel = tokio::select! {
+            client = client => match client {
+                Some(client) => tunnel(client, dialled, window),
+                None => return Fault::new(Side::Client, Reason::Reset),
+            },
+            fault = self.live.stopped() => return fault,
+        };
         tokio::select! {
-            fault = self.carry(client, dialled, window) => fault,
+            ended = self.through(&mut tunnel) => ended.unwrap_or_else(|end| end.fault()),
             fault = self.live.stopped() => fault,
         }
     }
 
-    async fn carry(&self, client: OnUpgrade, dialled: Dialled, window: Window) -> Fault {
-        let Some((stream, sent)) = client.await.ok().and_then(|client| stream_of(client, &self.berth)) else {
-            return Fault::new(Side::Client, Reason::Reset);
-        };
-        let tunnel = Tunnel::new(stream, dialled.stream).with_prefix(&sent).with_early(&dialled.early);
-        let tunnel = tunnel.with_window(window);
-        match self.through(tunnel).await {
-            Ok(fault) => fault,
-            Err(end) => end.fault(),
-        }
-    }
-
     /// Looks at the first bytes, judges again where they say something else than CONNECT did, and relays.
-    async fn through(&self, mut tunnel: Tunnel<TcpStream, TcpStream>) -> Result<Fault, End> {
+    async fn through(&self, tunnel: &mut Tunnel<TcpStream, TcpStream>) -> Result<Fault, End> {
         // A client that says nothing and closes said nothing that could be misread.
         let mut hello = tls::Hello::NotTls;
         let mut look = |bytes: &[u8]| {
@@ -130,7 +162,7 @@ impl Opened {
                 // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
                 return Ok(Fault::new(Side::Policy, Reason::Blocked));
             }
-            tunnel = tunnel.with_window(window);
+            tunnel.follow_in(window);
         }
         Ok(tunnel.run(&self.pass, &*self.live).await)
     }
@@ -169,10 +201,19 @@ impl Opened {
     }
 }
 
+/// Both streams, and what was read of them before.
+fn tunnel((client, sent): (TcpStream, Bytes), origin: Dialled, window: Window) -> Tunnel<TcpStream, TcpStream> {
+    let mut tunnel = Tunnel::new(client, origin.stream).with_prefix(&sent).with_early(&origin.early);
+    tunnel.follow_in(window);
+    tunnel
+}
+
 /// The client's own stream, and what it sent after the request head.
 fn stream_of(upgraded: Upgraded, berth: &Berth) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<Door>().ok()?;
-    Some((berth.bring(parts.io.into_stream()).ok()?, parts.read_buf))
+    let (stream, unread) = parts.io.into_parts();
+    let sent = if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
+    Some((berth.bring(stream).ok()?, sent))
 }
 
 /// Carries what a plain request was upgraded to: the origin's side may be TLS, so it is taken as it is.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -37,6 +38,11 @@ const MESSAGE: u8 = 2;
 const SLOW: u8 = 3;
 
 impl Phase {
+    /// Bytes came: of a head, where none was expected.
+    fn head(&self) {
+        let _ = self.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// A head has come whole; no limit of this stage holds until the answer is given.
     pub fn message(&self) {
         self.0.store(MESSAGE, Ordering::Relaxed);
@@ -72,6 +78,8 @@ fn slow_answer() -> String {
 #[derive(Debug)]
 pub struct Door {
     stream: TokioIo<TcpStream>,
+    /// Read before hyper came.
+    before: Bytes,
     phase: Arc<Phase>,
     keep_alive: Duration,
     /// The phase that the timer was set for.
@@ -82,15 +90,15 @@ pub struct Door {
 }
 
 impl Door {
-    /// Wraps an accepted stream.
-    pub fn new(stream: TcpStream, phase: Arc<Phase>, keep_alive: Duration) -> Self {
+    /// Wraps an accepted stream, of which these bytes were read.
+    pub fn new(stream: TcpStream, before: Bytes, phase: Arc<Phase>, keep_alive: Duration) -> Self {
         let timer = Box::pin(tokio::time::sleep(keep_alive));
-        Door { stream: TokioIo::new(stream), phase, keep_alive, timed: None, timer, stall: None }
+        Door { stream: TokioIo::new(stream), before, phase, keep_alive, timed: None, timer, stall: None }
     }
 
-    /// The stream itself, for a tunnel.
-    pub fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+    /// The stream itself, for a tunnel, and what was read before hyper came and hyper did not read.
+    pub fn into_parts(self) -> (TcpStream, Bytes) {
+        (self.stream.into_inner(), self.before)
     }
 
     /// What a write came to; one that cannot go on for too long fails.
@@ -125,10 +133,16 @@ impl Door {
 }
 
 impl Read for Door {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if !self.before.is_empty() {
+            let bytes = self.before.len().min(buf.remaining());
+            buf.put_slice(&self.before.split_to(bytes));
+            self.phase.head();
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
-                let _ = self.phase.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed);
+                self.phase.head();
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(error) => Poll::Ready(error),

@@ -120,25 +120,25 @@ impl ServeError {
     }
 }
 
-/// Serves the requests of one connection, one after another, until it closes, is handed over to a tunnel, or waits for
+/// Serves the requests of one connection, of which some bytes were read before, one after another, until it closes, is handed over to a tunnel, or waits for
 /// longer than `keep_alive` for the next one. When `drain` is cancelled the request that is under way is the last.
 ///
 /// # Errors
 /// When something came that never became a request: there is no flow then that could keep the record.
 pub async fn serve<S, F, B>(
-    stream: TcpStream,
+    (stream, before): (TcpStream, Bytes),
+    phase: Arc<Phase>,
     keep_alive: Duration,
     drain: &CancellationToken,
     service: S,
 ) -> Result<(), ServeError>
 where
-    S: Fn(Request<Incoming>, Arc<Phase>) -> F,
+    S: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let phase = Arc::new(Phase::default());
-    let door = Door::new(stream, Arc::clone(&phase), keep_alive);
+    let door = Door::new(stream, before, Arc::clone(&phase), keep_alive);
     let connection = hyper::server::conn::http1::Builder::new()
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(2 * HEAD_LIMIT)
@@ -148,7 +148,7 @@ where
             door,
             service_fn(|request| {
                 phase.message();
-                let answer = service(request, Arc::clone(&phase));
+                let answer = service(request);
                 async { Ok::<_, Infallible>(answer.await) }
             }),
         )

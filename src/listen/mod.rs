@@ -2,6 +2,7 @@
 //! tube; `explicit` hands each request to whoever carries flows.
 
 pub mod accept;
+pub mod connect;
 pub mod door;
 pub mod explicit;
 pub mod socket;

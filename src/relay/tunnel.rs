@@ -82,11 +82,9 @@ where
         }
     }
 
-    /// The same, with a window towards the origin that follows what the flow is given.
-    #[must_use]
-    pub fn with_window(mut self, window: Window) -> Tunnel<C, O> {
+    /// From now on the window towards the origin follows what the flow is given.
+    pub fn follow_in(&mut self, window: Window) {
         self.window = Some(window);
-        self
     }
 
     /// The same, with bytes of the client that were read before; they go first.
