@@ -23,7 +23,7 @@ pub struct Threads {
 /// flow, as measured, where nothing else rings soon.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Has something ring soon, so that no flow's timer is the next.
+/// Has something ring soon, so that no flow's timer is the next. It ends with its runtime.
 async fn tick() {
     loop {
         tokio::time::sleep(TICK).await;

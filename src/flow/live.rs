@@ -121,15 +121,20 @@ impl Registry {
 
     /// Every flow that is open now.
     pub fn all(&self) -> Vec<Arc<Live>> {
-        (0..SHARDS as u64)
-            .flat_map(|shard| self.shard(shard).values().filter_map(Weak::upgrade).collect::<Vec<_>>())
-            .collect()
+        (0..SHARDS as u64).flat_map(|shard| self.of(shard)).collect()
+    }
+
+    /// Those of one shard. They are let go without its lock, for whoever goes takes it.
+    fn of(&self, shard: u64) -> Vec<Arc<Live>> {
+        self.shard(shard).values().filter_map(Weak::upgrade).collect()
     }
 
     /// Ends those that have carried nothing for too long. Looked at once in a while, so that none needs a timer of its own.
     pub fn end_silent(&self, now: Moment) {
-        for live in self.all().into_iter().filter(|live| live.is_silent(now)) {
-            live.stop(Fault::new(Side::Policy, Reason::Idle));
+        for shard in 0..SHARDS as u64 {
+            for live in self.of(shard).into_iter().filter(|live| live.is_silent(now)) {
+                live.stop(Fault::new(Side::Policy, Reason::Idle));
+            }
         }
     }
 

@@ -127,14 +127,19 @@ async fn at_once(
     (mut stream, sent): (TcpStream, Bytes),
     target: Target,
 ) -> Option<(TcpStream, Response<AnswerBody>)> {
+    let turn = Turn::new(Arc::clone(phase), Arc::clone(&entrance.place));
+    if entrance.cut.is_cancelled() {
+        // It had to make room just before.
+        return None;
+    }
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let form = Form { method: Method::CONNECT, headers: HeaderMap::new(), target: Some(target.clone()) };
     open.asked(form.method.as_str(), form.target.as_ref());
-    let turn = Turn::new(Arc::clone(phase), Arc::clone(&entrance.place));
     let gone = || open.ended(None, Fault::new(Side::Client, Reason::Reset));
     let reached = tokio::select! {
         reached = reach(carrier, entrance, (&open, &turn), Ask::Tunnel(target)) => reached,
-        () = connect::gone(&stream) => {
+        // One that has sent more is there, even if that was all.
+        () = connect::gone(&stream), if sent.is_empty() => {
             gone();
             return None;
         }

@@ -48,7 +48,9 @@ pub fn target(bytes: &[u8]) -> Option<(Target, usize)> {
     if request.version != Some(1) || request.headers.iter().any(|field| has_content(field.name)) {
         return None;
     }
-    Some((Target::from_authority(request.path?).ok()?, length))
+    // A URI is ASCII (RFC 3986 section 2); what a server of HTTP makes of others, it makes of them here too.
+    let authority = request.path.filter(|path| path.is_ascii())?;
+    Some((Target::from_authority(authority).ok()?, length))
 }
 
 /// Returns when the client has closed or broken its connection. One that has sent more is taken to be there.
@@ -82,6 +84,7 @@ mod tests {
             "CONNECT www.nhs.uk:443 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
             "CONNECT www.nhs.uk:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
             "CONNECT www.nhs.uk:443 HTTP/1.1\r\nA : b\r\n\r\n",
+            "CONNECT b\u{fc}cher.example:443 HTTP/1.1\r\n\r\n",
             "connect www.nhs.uk:443 HTTP/1.1\r\n\r\n",
             "GET http://www.nhs.uk/ HTTP/1.1\r\nHost: www.nhs.uk\r\n\r\n",
         ] {

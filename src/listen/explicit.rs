@@ -155,6 +155,8 @@ where
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        // In this order: what was read before is a request that is under way, also when the drain has begun.
+        biased;
         ended = connection.as_mut() => ended,
         () = drain.cancelled() => {
             connection.as_mut().graceful_shutdown();

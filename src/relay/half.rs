@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::buffer::{Buffer, SIZE};
 use super::pipe::{self, Pipe};
@@ -32,6 +31,8 @@ pub struct Half {
     /// What was read and has not been written is here, or in the pipe.
     buffer: Buffer,
     pipe: Option<Pipe>,
+    /// What a pipe is filled with at most: twice what its receiver took at once.
+    reach: usize,
     /// Bytes read since nothing was left to read.
     burst: usize,
     /// Of the bytes in hand, those that may be written.
@@ -73,6 +74,7 @@ impl Half {
             direction,
             buffer: Buffer::with(prefix),
             pipe: None,
+            reach: pipe::LEAST,
             burst: 0,
             granted: 0,
             waited: Duration::ZERO,
@@ -147,29 +149,28 @@ impl Half {
             self.take(grant);
         }
         let (most, piped) = match (self.granted, socket) {
-            (0, Some(_)) if pass.is_free(self.direction) && self.burst >= SIZE => (pipe::SIZE, true),
+            (0, Some(_)) if pass.is_free(self.direction) && self.burst >= SIZE => (self.reach, true),
             (0, _) => (SIZE, false),
             (granted, Some(_)) if granted >= WORTH_A_PIPE => (granted, true),
             (granted, _) => (granted.min(SIZE), false),
         };
-        match socket.filter(|_| piped && self.lend()) {
-            Some(socket) => self.poll_splice(cx, socket, most),
-            None => self.poll_fill(cx, reader, most.min(SIZE)),
+        if let Some(socket) = socket.filter(|_| piped)
+            && let Some(pipe) = self.lend()
+        {
+            let answer = pipe.poll_fill(cx, socket, most);
+            if !matches!(answer, Poll::Ready(Ok(None))) {
+                return self.filled(answer.map_ok(Option::unwrap_or_default));
+            }
+            self.pipe = None;
         }
+        self.poll_fill(cx, reader, most.min(SIZE))
     }
 
-    /// Whether it has a pipe.
-    fn lend(&mut self) -> bool {
+    fn lend(&mut self) -> Option<&mut Pipe> {
         if self.pipe.is_none() {
             self.pipe = Pipe::lend();
         }
-        self.pipe.is_some()
-    }
-
-    fn poll_splice(&mut self, cx: &mut Context<'_>, socket: &TcpStream, most: usize) -> Poll<io::Result<Filled>> {
-        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(Filled::Full)) };
-        let answer = pipe.poll_fill(cx, socket, most);
-        self.filled(answer)
+        self.pipe.as_mut()
     }
 
     /// What a read came to.
@@ -256,11 +257,29 @@ impl Half {
         W: Source + AsyncWrite,
     {
         let written = match (&mut self.pipe, writer.socket()) {
-            (Some(pipe), Some(socket)) if self.buffer.is_empty() => ready!(pipe.poll_drain(cx, socket, self.granted))?,
+            (Some(pipe), Some(socket)) if self.buffer.is_empty() => {
+                let held = pipe.len();
+                let Poll::Ready(written) = pipe.poll_drain(cx, socket, self.granted) else {
+                    if held <= pipe::LEAST {
+                        pipe.spill(&mut self.buffer);
+                    }
+                    if pipe.len() == 0 {
+                        self.pipe = None;
+                    }
+                    return Poll::Pending;
+                };
+                let written = written?;
+                if pipe.len() == 0 {
+                    self.pipe = None;
+                    self.reach = self.reach.max(2 * written).min(pipe::SIZE);
+                }
+                written
+            }
             _ => {
                 let part = &self.buffer.bytes()[..self.granted.min(self.buffer.len())];
                 let written = ready!(Pin::new(writer).poll_write(cx, part))?;
                 self.buffer.advance(written);
+                self.buffer.release();
                 self.unflushed = true;
                 written
             }

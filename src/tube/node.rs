@@ -15,8 +15,8 @@ const GRANT: Duration = Duration::from_millis(2);
 /// The least grant: a full packet, whose header costs as much as a small one's.
 pub(super) const LEAST_GRANT: usize = 1_500;
 
-/// The largest grant: what a socket takes in one write on most machines.
-pub(super) const LARGEST_GRANT: usize = 64 * 1024;
+/// The largest grant: beyond it a byte costs hardly less to carry.
+pub(super) const LARGEST_GRANT: usize = 128 * 1024;
 
 /// A turn of a clear flow where those take turns is a referral with a picture: each goes whole, one after another, for were
 /// they to share the link, each would take as long as all of them together.

@@ -116,12 +116,12 @@ impl Pacer {
         self.lock().driver = Some(thread.clone());
     }
 
-    /// The driver's own turn; when it is to come back.
-    pub fn turn(&self) -> Option<Moment> {
+    /// The driver's own turn; when it is to come back, and what was ever given out.
+    pub fn turn(&self) -> (Option<Moment>, u64) {
         let (lane, now) = self.enter();
         let mut lane = self.give_grants(lane, now, None);
         lane.planned = lane.tree.wake_at(now);
-        lane.planned
+        (lane.planned, lane.tree.passed())
     }
 
     /// Gives what is due, and tells the timer when it would come back too late for the next.

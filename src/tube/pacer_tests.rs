@@ -43,7 +43,7 @@ fn of_ten_thousand_who_wait_only_those_with_a_grant_are_woken_and_once() {
         bells.push((flow, bell, answer.is_ready()));
     }
     for _ in 0..50 {
-        let due = pacer.turn().unwrap();
+        let due = pacer.turn().0.unwrap();
         while clock::now() < due {
             std::hint::spin_loop();
         }

@@ -236,10 +236,10 @@ impl Tubes {
         Driver::start(self.clone(), wire)
     }
 
-    /// Gives what is due now, and says when the next is.
-    pub(super) fn turn(&self) -> Option<Moment> {
-        let due = self.shared.pacers.iter().filter_map(Pacer::turn);
-        due.min()
+    /// Gives what is due now, and says when the next is, and how many bytes were ever let through.
+    pub(super) fn turn(&self) -> (Option<Moment>, u64) {
+        let turns = self.shared.pacers.each_ref().map(Pacer::turn);
+        (turns.iter().filter_map(|(due, _)| *due).min(), turns.iter().map(|(_, passed)| passed).sum())
     }
 
     pub(super) fn wake_by(&self, thread: &Thread) {

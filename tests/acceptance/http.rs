@@ -326,3 +326,41 @@ fn a_message_that_two_readers_could_end_in_two_places_does_not_pass() {
         assert_eq!((request.body.as_slice(), request.head.field("content-length")), (b"abc".as_slice(), None));
     }
 }
+
+/// Where a CONNECT is cut by the network says nothing of it, and neither does an end behind what follows it.
+#[test]
+fn a_connect_is_the_same_however_it_arrives() {
+    let origin = Origin::http(|request| Answer::ok(request.head.second()).closing());
+    let world = World::start(&Setup::default());
+    let host = format!("{NEWS}:{}", origin.port());
+    let connect = format!("CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let get = format!("GET /inside HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    for cut in [0, 3, connect.len() - 1, connect.len(), connect.len() + 5, connect.len() + get.len()] {
+        let mut wire = Wire::connect(world.proxy());
+        let all = format!("{connect}{get}");
+        wire.send(&all[..cut]);
+        std::thread::sleep(Duration::from_millis(30)); // a segment of its own
+        wire.send(&all[cut..]);
+        wire.stream().shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(wire.answer("CONNECT").status, 200, "cut at {cut}");
+        assert_eq!(wire.answer("GET").text(), "/inside", "cut at {cut}");
+    }
+    let records = world.finish();
+    assert_eq!(records.len(), 6);
+    assert!(records.iter().all(|r| r.end().ends_with(": finished")), "{records:#?}");
+}
+
+#[test]
+fn who_is_refused_a_tunnel_may_ask_for_something_else() {
+    let origin = Origin::http(|_| Answer::ok("hello"));
+    let world = World::start(&Setup::default());
+    let mut wire = Wire::connect(world.proxy());
+    for _ in 0..2 {
+        assert_eq!(wire.connect_to(&format!("{NEWS}:25")).status, 403);
+        assert_eq!(wire.get(&format!("http://{NEWS}:{}/", origin.port())).text(), "hello");
+    }
+    drop(wire);
+    let ends: Vec<String> = world.finish().iter().map(|record| record.end()).collect();
+    assert_eq!(ends.len(), 4, "{ends:?}");
+    assert_eq!(ends.iter().filter(|end| *end == "policy: port-refused").count(), 2, "{ends:?}");
+}
