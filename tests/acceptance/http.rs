@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::clients::curl;
-use crate::world::setup::{IDN, NEWS};
+use crate::world::setup::{BLOCKED, IDN, NEWS};
 use crate::world::{Answer, Origin, Setup, Wire, World, tool};
 
 #[test]
@@ -356,11 +356,11 @@ fn who_is_refused_a_tunnel_may_ask_for_something_else() {
     let world = World::start(&Setup::default());
     let mut wire = Wire::connect(world.proxy());
     for _ in 0..2 {
-        assert_eq!(wire.connect_to(&format!("{NEWS}:25")).status, 403);
+        assert_eq!(wire.connect_to(&format!("{BLOCKED}:443")).status, 403);
         assert_eq!(wire.get(&format!("http://{NEWS}:{}/", origin.port())).text(), "hello");
     }
     drop(wire);
     let ends: Vec<String> = world.finish().iter().map(|record| record.end()).collect();
     assert_eq!(ends.len(), 4, "{ends:?}");
-    assert_eq!(ends.iter().filter(|end| *end == "policy: port-refused").count(), 2, "{ends:?}");
+    assert_eq!(ends.iter().filter(|end| *end == "policy: blocked").count(), 2, "{ends:?}");
 }
