@@ -58,7 +58,7 @@ fn drive(tubes: &Tubes, mut wire: impl FnMut() -> Option<[u64; 2]>, stop: &Atomi
         }
         let (due, passed) = tubes.turn();
         if looks {
-            rest = if thick(passed - before, now - looked) { REST } else { Duration::ZERO };
+            rest = if is_thick((before, passed), now - looked) { REST } else { Duration::ZERO };
             (looked, before) = (now, passed);
         }
         let wait = due.map_or(look, |due: Moment| due.min(look)).saturating_duration_since(clock::now()).max(rest);
@@ -68,7 +68,26 @@ fn drive(tubes: &Tubes, mut wire: impl FnMut() -> Option<[u64; 2]>, stop: &Atomi
     }
 }
 
+/// Whether so much went in that time. What was let through before a connection that then was not made is given back, so the
+/// sum may be less than it was.
 #[allow(clippy::cast_precision_loss)] // a rate to compare with
-fn thick(bytes: u64, time: Duration) -> bool {
-    bytes as f64 >= THICK * time.as_secs_f64() && bytes > 0
+fn is_thick((before, passed): (u64, u64), time: Duration) -> bool {
+    let bytes = passed.saturating_sub(before);
+    bytes > 0 && bytes as f64 >= THICK * time.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_come_thick_from_a_quarter_of_a_gigabit_on_and_never_where_some_were_given_back() {
+        let look = Duration::from_millis(2);
+        for (before, passed, thick) in
+            [(0, 64_000, true), (1_000_000, 1_063_999, false), (0, 0, false), (7_000, 3_500, false)]
+        {
+            assert_eq!(is_thick((before, passed), look), thick, "{before} {passed}");
+        }
+        assert!(!is_thick((0, 0), Duration::ZERO));
+    }
 }
