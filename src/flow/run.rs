@@ -209,8 +209,8 @@ async fn carry(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, End> {
     // Who may not use this gateway is told so, whatever is asked.
-    let admits = carrier.admits(&entrance.listener, entrance.client.ip());
-    let ask = asked.map_err(|error| if admits { error.into() } else { End::ClientNotAllowed })?;
+    let admits = || carrier.admits(&entrance.listener, entrance.client.ip());
+    let ask = asked.map_err(|error| if admits() { error.into() } else { End::ClientNotAllowed })?;
     let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
     tokio::select! {
         carried = async { match ask {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::buffer::{Buffer, SIZE};
 use super::pipe::{self, Pipe};
@@ -19,7 +20,7 @@ use crate::tube::{Grant, Pass};
 const PIECE: usize = 128 * 1024;
 
 /// So much at a time, then whoever else has work on this thread goes first: a fifth of a millisecond.
-const TURN: usize = pipe::SIZE;
+const AT_A_TIME: usize = pipe::SIZE;
 
 /// Less than this is copied: a pipe is two calls as a copy is, and pages that are counted in and out.
 const WORTH_A_PIPE: usize = 8 * 1024;
@@ -102,7 +103,7 @@ impl Half {
             let held = self.held();
             if self.granted > 0 && held > 0 {
                 passed += ready!(self.poll_write(cx, writer, tally)).map_err(|_| self.broken(self.writer()))?;
-            } else if passed >= TURN {
+            } else if passed >= AT_A_TIME {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             } else if held > 0 {
@@ -256,26 +257,9 @@ impl Half {
     where
         W: Source + AsyncWrite,
     {
-        let written = match (&mut self.pipe, writer.socket()) {
-            (Some(pipe), Some(socket)) if self.buffer.is_empty() => {
-                let held = pipe.len();
-                let Poll::Ready(written) = pipe.poll_drain(cx, socket, self.granted) else {
-                    if held <= pipe::LEAST {
-                        pipe.spill(&mut self.buffer);
-                    }
-                    if pipe.len() == 0 {
-                        self.pipe = None;
-                    }
-                    return Poll::Pending;
-                };
-                let written = written?;
-                if pipe.len() == 0 {
-                    self.pipe = None;
-                    self.reach = self.reach.max(2 * written).min(pipe::SIZE);
-                }
-                written
-            }
-            _ => {
+        let written = match writer.socket().filter(|_| self.buffer.is_empty()) {
+            Some(socket) => ready!(self.poll_drain(cx, socket))?,
+            None => {
                 let part = &self.buffer.bytes()[..self.granted.min(self.buffer.len())];
                 let written = ready!(Pin::new(writer).poll_write(cx, part))?;
                 self.buffer.advance(written);
@@ -291,6 +275,22 @@ impl Half {
         self.moved += written as u64;
         tally.moved(self.direction, written as u64, std::mem::take(&mut self.waited));
         Poll::Ready(Ok(written))
+    }
+
+    /// Moves what is in the pipe on, and gives the pipe back when nothing is in it.
+    fn poll_drain(&mut self, cx: &mut Context<'_>, socket: &TcpStream) -> Poll<io::Result<usize>> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(0)) };
+        let answer = pipe.poll_drain(cx, socket, self.granted);
+        if answer.is_pending() && pipe.len() <= pipe::LEAST {
+            pipe.spill(&mut self.buffer);
+        }
+        if pipe.len() == 0 {
+            self.pipe = None;
+            if let Poll::Ready(Ok(written)) = &answer {
+                self.reach = self.reach.max(2 * written).min(pipe::SIZE);
+            }
+        }
+        answer
     }
 
     fn poll_flush<W>(&mut self, cx: &mut Context<'_>, writer: &mut W) -> Poll<Result<(), Fault>>

@@ -92,7 +92,9 @@ impl Pipe {
                 }
             });
             if let Some(moved) = settled(moved) {
-                self.held = *moved.as_ref().unwrap_or(&None).as_ref().unwrap_or(&0);
+                if let Ok(Some(bytes)) = &moved {
+                    self.held = *bytes;
+                }
                 return Poll::Ready(moved);
             }
         }
@@ -119,7 +121,9 @@ impl Pipe {
                 splice(&ends.out, None, to, None, most.min(self.held), SpliceFlags::NONBLOCK).map_err(io::Error::from)
             });
             if let Some(moved) = settled(moved) {
-                self.held -= *moved.as_ref().unwrap_or(&0);
+                if let Ok(bytes) = &moved {
+                    self.held -= bytes;
+                }
                 return Poll::Ready(moved);
             }
         }

@@ -1,12 +1,13 @@
 //! HTTP/1.1 on the wire: framing, connections, and the fields that belong to one hop (RFC 9110, RFC 9112).
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::clients::curl;
 use crate::world::setup::{BLOCKED, IDN, NEWS};
-use crate::world::{Answer, Origin, Setup, Wire, World, tool};
+use crate::world::{Answer, Origin, Setup, Wire, World, tool, until};
 
 #[test]
 fn one_connection_carries_many_requests_on_both_sides() {
@@ -327,6 +328,20 @@ fn a_message_that_two_readers_could_end_in_two_places_does_not_pass() {
     }
 }
 
+/// Whether everything that was sent over a connection of this machine has arrived and been read (proc_net_tcp(5)).
+fn is_read(stream: &TcpStream) -> bool {
+    let port = |address: io::Result<SocketAddr>| format!(":{:04X}", address.unwrap().port());
+    let (near, far) = (port(stream.local_addr()), port(stream.peer_addr()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    // Of each end: its address, the other's, and "what is not acknowledged:what is not read".
+    let queues = |from: &str, to: &str| {
+        let mut ends = table.lines().map(|line| line.split_ascii_whitespace().skip(1).collect::<Vec<_>>());
+        let end = ends.find(|end| end[0].ends_with(from) && end[1].ends_with(to));
+        end.map(|end| end[3].to_owned()).unwrap_or_default()
+    };
+    queues(&near, &far).starts_with("00000000:") && queues(&far, &near).ends_with(":00000000")
+}
+
 /// Where a CONNECT is cut by the network says nothing of it, and neither does an end behind what follows it.
 #[test]
 fn a_connect_is_the_same_however_it_arrives() {
@@ -339,7 +354,7 @@ fn a_connect_is_the_same_however_it_arrives() {
         let mut wire = Wire::connect(world.proxy());
         let all = format!("{connect}{get}");
         wire.send(&all[..cut]);
-        std::thread::sleep(Duration::from_millis(30)); // a segment of its own
+        until(Duration::from_secs(10), "the gateway to read the first part", || is_read(wire.stream()).then_some(()));
         wire.send(&all[cut..]);
         wire.stream().shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(wire.answer("CONNECT").status, 200, "cut at {cut}");
