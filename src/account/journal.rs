@@ -23,8 +23,9 @@ const QUEUE: usize = 65_536;
 /// Records written at once: about half a megabyte of lines, which is what is in doubt when a disk fails.
 const BATCH: usize = 1_024;
 
-/// How long a record may wait for others to be written with: a thread that is woken for each costs more than the record.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long a record may wait for others to be written with: a thread that is woken for each costs more than the record,
+/// and one that has many to write keeps its core from flows meanwhile.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Between attempts while the log cannot be written: soon enough that the queue seldom fills, rare enough that a
 /// full disk is not hammered.
@@ -240,10 +241,10 @@ impl Writer {
     fn render(&mut self, record: &Record) {
         let line_starts = self.buffer.len();
         let (client, user) = if self.spec.pseudonymise {
-            let user = record.user.as_ref().map(|user| self.faces.user(record.ended, user));
+            let user = record.user.as_ref().map(|user| self.faces.user(record.ended, user).into());
             (self.faces.client(record.ended, record.client), user)
         } else {
-            (record.client.to_string(), record.user.as_deref().map(str::to_owned))
+            (Arc::from(record.client.to_string()), record.user.clone())
         };
         match serde_json::to_writer(&mut self.buffer, &record.line(&client, user.as_deref())) {
             Ok(()) => self.buffer.push(b'\n'),

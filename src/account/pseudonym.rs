@@ -7,7 +7,9 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -35,7 +37,12 @@ struct Day {
     until: Timestamp,
     /// `None` when the system gave no random bytes: then every face is the same one.
     key: Option<hmac::Key>,
+    /// Those of clients that were asked for, so that one with many flows is not hashed for each.
+    clients: HashMap<IpAddr, Arc<str>>,
 }
+
+/// Clients whose faces are kept; more than a large hospital has. When there are more, keeping begins anew.
+const KEPT: usize = 50_000;
 
 /// Why a stored key is not used.
 #[derive(Debug, thiserror::Error)]
@@ -63,28 +70,25 @@ impl Pseudonyms {
     }
 
     /// The face of a client at a moment: `c-` and 64 bits in hex.
-    pub fn client(&mut self, at: Timestamp, address: IpAddr) -> String {
-        self.face("c-", at, &address.to_canonical().to_string())
+    pub fn client(&mut self, at: Timestamp, address: IpAddr) -> Arc<str> {
+        let day = self.day(at);
+        if let Some(face) = day.clients.get(&address) {
+            return Arc::clone(face);
+        }
+        let face: Arc<str> = day.face("c-", &address.to_canonical().to_string()).into();
+        if day.clients.len() >= KEPT {
+            day.clients.clear();
+        }
+        day.clients.insert(address, Arc::clone(&face));
+        face
     }
 
     /// The face of a user at a moment: `u-` and 64 bits in hex. Case does not matter, as in groups.
     pub fn user(&mut self, at: Timestamp, login: &str) -> String {
-        self.face("u-", at, &login.to_lowercase())
+        self.day(at).face("u-", &login.to_lowercase())
     }
 
-    fn face(&mut self, prefix: &str, at: Timestamp, text: &str) -> String {
-        let Some(key) = &self.day(at).key else {
-            return format!("{prefix}hidden");
-        };
-        let mut context = hmac::Context::with_key(key);
-        context.update(prefix.as_bytes());
-        context.update(text.as_bytes());
-        let tag = context.sign();
-        // 64 bits: two of 10,000 people share a face once in 370 billion days.
-        format!("{prefix}{}", hex(tag.as_ref().get(..8).unwrap_or_default()))
-    }
-
-    fn day(&mut self, at: Timestamp) -> &Day {
+    fn day(&mut self, at: Timestamp) -> &mut Day {
         let kept =
             self.day.take().filter(|day| at < day.until && at >= day.from.saturating_sub(BACK).unwrap_or(day.from));
         let day = match kept {
@@ -117,7 +121,22 @@ impl Pseudonyms {
             }
             Some(fresh)
         });
-        Day { from, until, key: secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret)) }
+        let clients = HashMap::default();
+        Day { from, until, clients, key: secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret)) }
+    }
+}
+
+impl Day {
+    fn face(&self, prefix: &str, text: &str) -> String {
+        let Some(key) = &self.key else {
+            return format!("{prefix}hidden");
+        };
+        let mut context = hmac::Context::with_key(key);
+        context.update(prefix.as_bytes());
+        context.update(text.as_bytes());
+        let tag = context.sign();
+        // 64 bits: two of 10,000 people share a face once in 370 billion days.
+        format!("{prefix}{}", hex(tag.as_ref().get(..8).unwrap_or_default()))
     }
 }
 

@@ -56,7 +56,7 @@ impl Name {
         let mut rest = Some(&*self.0);
         std::iter::from_fn(move || {
             let here = rest?;
-            rest = here.split_once('.').map(|(_, parent)| parent);
+            rest = here.bytes().position(|byte| byte == b'.').map(|dot| &here[dot + 1..]);
             Some(here)
         })
     }
@@ -78,7 +78,7 @@ impl FromStr for Name {
         }
         let plain =
             text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
-        let name: Arc<str> = if plain && !text.contains("xn--") {
+        let name: Arc<str> = if plain && !text.as_bytes().windows(4).any(|at| at == b"xn--") {
             Arc::from(text)
         } else if text.is_ascii() && !text.to_ascii_lowercase().contains("xn--") {
             Arc::from(text.to_ascii_lowercase())
@@ -88,19 +88,20 @@ impl FromStr for Name {
         if name.len() > 253 {
             return Err(HostError::TooLong);
         }
-        for label in name.split('.') {
+        let mut last: &[u8] = b"";
+        for label in name.as_bytes().split(|byte| *byte == b'.') {
             match label.len() {
                 0 => return Err(HostError::EmptyLabel),
                 1..=63 => {}
                 _ => return Err(HostError::TooLong),
             }
-            if !label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            if !label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
                 return Err(HostError::Character);
             }
+            last = label;
         }
-        let last = name.rsplit('.').next().unwrap_or_default();
-        let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
-        if hex || last.bytes().all(|b| b.is_ascii_digit()) {
+        let hex = last.strip_prefix(b"0x").is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit));
+        if hex || last.iter().all(u8::is_ascii_digit) {
             return Err(HostError::NumericEnd);
         }
         Ok(Name(name))

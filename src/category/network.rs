@@ -1,7 +1,8 @@
 //! The table of networks: from an address to the entries whose network it is in, the longest prefix first.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::mark::{Mark, Marks};
 use super::matches::Matched;

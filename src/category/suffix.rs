@@ -3,13 +3,13 @@
 //! A look-up gives places in the name that was asked for rather than names of the table, so that a table of hashes,
 //! which keeps no names, can take this one's place.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::mark::{Mark, Marks};
 use super::matches::Matched;
 use crate::base::Name;
 
-/// Names and the marks of their entries. The hash is the standard keyed one: clients choose the names that are looked
+/// Names and the marks of their entries. The hash is seeded anew in each process: clients choose the names that are looked
 /// up, and lists come from strangers.
 #[derive(Clone, Debug, Default)]
 pub struct Suffixes {

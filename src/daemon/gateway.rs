@@ -60,7 +60,7 @@ impl Gateway for Seen {
     }
 
     fn tubes(&self) -> Vec<TubeView> {
-        let plan = self.0.carrier.current().plan;
+        let plan = Arc::clone(&self.0.carrier.current().plan);
         let readings = self.0.carrier.tubes.readings(clock::now());
         let meter = self.0.carrier.account.meter();
         let view = |reading: Reading| {

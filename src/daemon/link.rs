@@ -16,7 +16,7 @@ pub fn wire(carrier: &Arc<Carrier>) -> impl FnMut() -> Option<[u64; 2]> + Send +
     let mut file = File::open(COUNTERS).ok();
     let mut text = String::new();
     move || {
-        let plan = carrier.current().plan;
+        let plan = Arc::clone(&carrier.current().plan);
         carried(file.as_mut()?, &mut text, plan.tubes.link.interface.as_deref()?)
     }
 }

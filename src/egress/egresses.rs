@@ -1,11 +1,11 @@
 //! Every way out by its name, and the tunnels that are dialled through them.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 

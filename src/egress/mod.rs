@@ -10,9 +10,10 @@ mod pool;
 mod repeat;
 pub mod resolve;
 pub mod spec;
+mod tls;
 
 pub use dial::DialError;
 pub use egresses::{Dialled, Egresses};
-pub use origins::{Admission, Answer, Made, Origins, SendError, Sender};
+pub use origins::{Admission, Answer, Lease, Made, Origins, SendError, Sender};
 pub use resolve::{ResolveError, Resolver};
 pub use spec::{Buffers, Dns, Egress, Guard, Parent, Spec};

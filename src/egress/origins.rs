@@ -1,11 +1,9 @@
 //! HTTP/1.1 towards origins and parents: connections that are kept alive and used again.
 
 use std::error::Error;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,22 +11,19 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HeaderValue;
-use hyper::{Request, Response, Uri};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
+use hyper::{Request, Response};
+use rustls::RootCertStore;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_service::Service;
 
 use super::dial::DialError;
-use super::egresses::{Dialled, Egresses};
+use super::egresses::Egresses;
 use super::parent;
 use super::pool::{MAX_IDLE, Pool};
 use super::repeat::{copy_of, is_closed, may_repeat};
 use super::spec::{Buffers, Egress};
+use super::tls::{self, Stream, Tls};
 use crate::base::{EgressId, Fault, Reason, Scheme, Side, Target, clock};
 
 /// What a request carries towards an origin.
@@ -50,7 +45,6 @@ pub struct Origins {
 
 struct Inner {
     kept: Mutex<Kept>,
-    /// The text is why no certificate can be checked.
     tls: Tls,
     tracker: TaskTracker,
     closing: CancellationToken,
@@ -73,8 +67,8 @@ enum Key {
 struct Warm {
     connection: SendRequest<Body>,
     peer: SocketAddr,
-    /// When this is cancelled the connection is closed, whatever is under way on it: who asked has gone.
-    user: watch::Sender<CancellationToken>,
+    /// Closes the connection, whatever is under way on it.
+    driver: AbortHandle,
     /// How it was made: after a reload the egress of this name may be another one.
     egress: Arc<Egress>,
     /// Whether it is bounded in what it may hold.
@@ -83,21 +77,46 @@ struct Warm {
 
 /// Where requests go, and how.
 #[derive(Clone)]
-struct Route {
-    egresses: Egresses,
-    id: EgressId,
+struct Route<'a> {
+    egresses: &'a Egresses,
+    id: &'a EgressId,
     egress: Arc<Egress>,
     scheme: Scheme,
-    target: Target,
-    admission: Arc<dyn Admission>,
+    target: &'a Target,
+    admission: &'a dyn Admission,
 }
 
 /// A connection that is ready for one request.
-pub struct Sender {
-    origins: Origins,
-    route: Route,
-    warm: Warm,
+pub struct Sender<'a> {
+    route: Route<'a>,
+    lease: Lease,
     made: Option<Made>,
+}
+
+/// A connection that one exchange has for itself. Dropped before it is [`Lease::done`], the connection is closed: on it
+/// is still what nobody waits for any more, a request that the origin does not take or an answer that nobody reads.
+pub struct Lease {
+    origins: Origins,
+    key: Key,
+    warm: Warm,
+    cut: Cut,
+}
+
+/// Closes a connection when it is dropped, unless it was taken away before.
+struct Cut(Option<AbortHandle>);
+
+impl Cut {
+    fn away(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.0 {
+            driver.abort();
+        }
+    }
 }
 
 /// How long a fresh connection took.
@@ -111,14 +130,12 @@ pub struct Made {
     pub connect: Duration,
 }
 
-/// The answer to a request, and the connection it came over.
-#[derive(Debug)]
+/// The answer to a request, and the connection it comes over.
 pub struct Answer {
-    /// The answer. When its body was read to the end, the connection is kept for the next request; an upgrade takes
-    /// the connection with it.
+    /// The answer. An upgrade takes the connection with it.
     pub response: Response<Incoming>,
-    /// The address it came from; a parent's, where there is one.
-    pub peer: SocketAddr,
+    /// To be done with when the answer's body was read to its end.
+    pub lease: Lease,
     /// How long the connection took to be made; `None` when it was there already.
     pub made: Option<Made>,
 }
@@ -169,58 +186,45 @@ impl Origins {
     /// Origins whose certificates the system's roots vouch for (`SSL_CERT_FILE` names others); they are read here, once.
     /// Connections belong to `tracker`; at most `most_idle` wait for their next request.
     pub fn new(tracker: TaskTracker, most_idle: usize) -> Self {
-        let tls = verifier().and_then(|config| config.with_native_roots().map_err(|error| error.to_string()));
-        if let Err(error) = &tls {
-            tracing::warn!(error, "no origin of an absolute-form request with an https URL can be trusted");
-        }
-        Self::with_tls(tracker, most_idle, tls.map(|config| config.with_no_client_auth()))
+        Self::with_tls(tracker, most_idle, Tls::of_system())
     }
 
     /// Origins whose certificates these roots vouch for.
     pub fn with_roots(tracker: TaskTracker, most_idle: usize, roots: RootCertStore) -> Self {
-        Self::with_tls(
-            tracker,
-            most_idle,
-            verifier().map(|config| config.with_root_certificates(roots).with_no_client_auth()),
-        )
+        Self::with_tls(tracker, most_idle, Tls::with_roots(roots))
     }
 
-    fn with_tls(tracker: TaskTracker, most_idle: usize, tls: Result<ClientConfig, String>) -> Self {
-        let tls = tls.map(|mut config| {
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            Arc::new(config)
-        });
+    fn with_tls(tracker: TaskTracker, most_idle: usize, tls: Tls) -> Self {
         let kept = Mutex::new(Kept { pool: Pool::new(most_idle), sweeping: false });
         Origins { inner: Arc::new(Inner { kept, tls, tracker, closing: CancellationToken::new() }) }
     }
 
     /// Others, with connections and places of their own, whose certificates are checked the same way.
     pub fn beside(&self, most_idle: usize) -> Self {
-        let kept = Mutex::new(Kept { pool: Pool::new(most_idle), sweeping: false });
-        let (tls, tracker) = (self.inner.tls.clone(), self.inner.tracker.clone());
-        Origins { inner: Arc::new(Inner { kept, tls, tracker, closing: CancellationToken::new() }) }
+        Self::with_tls(self.inner.tracker.clone(), most_idle, self.inner.tls.clone())
     }
 
     /// A connection for one request to `target` through an egress: one that is there already, or a fresh one.
     ///
     /// # Errors
     /// When the target is denied, not found, not reached in time, refused by the parent, or not to be trusted.
-    pub async fn sender(
+    pub async fn sender<'a>(
         &self,
-        egresses: &Egresses,
-        id: &EgressId,
+        egresses: &'a Egresses,
+        id: &'a EgressId,
         scheme: Scheme,
-        target: &Target,
-        admission: Arc<dyn Admission>,
-    ) -> Result<Sender, DialError> {
+        target: &'a Target,
+        admission: &'a dyn Admission,
+    ) -> Result<Sender<'a>, DialError> {
         let egress = egresses.egress(id)?.clone();
         egresses.permit_literal(target)?;
-        let route =
-            Route { egresses: egresses.clone(), id: id.clone(), egress, scheme, target: target.clone(), admission };
-        let kept = self.kept().pool.take(&route.key(), clock::now(), |warm| warm.usable() && route.accepts(warm));
+        let route = Route { egresses, id, egress, scheme, target, admission };
+        let key = route.key();
+        let kept = self.kept().pool.take(&key, clock::now(), |warm| warm.usable() && route.accepts(warm));
         match kept {
-            Some(warm) => Ok(Sender { origins: self.clone(), route, warm, made: None }),
-            None => self.fresh(route).await,
+            Some(warm) => Ok(Sender { route, lease: Lease::of(self, key, warm), made: None }),
+            // In a place of its own: few requests need one, and all would be as large as its state.
+            None => Box::pin(self.fresh(route, key)).await,
         }
     }
 
@@ -235,43 +239,31 @@ impl Origins {
         self.kept().pool.len()
     }
 
-    async fn fresh(&self, route: Route) -> Result<Sender, DialError> {
+    async fn fresh<'a>(&self, route: Route<'a>, key: Key) -> Result<Sender<'a>, DialError> {
         let buffers = route.admission.admit().await;
         let bounded = buffers.receive.is_some();
         let (stream, peer, made) = route.connect(&self.inner.tls, buffers).await?;
         let handshake = http1::Builder::new().max_buf_size(MAX_BUFFER).handshake(stream);
         let (connection, driver) = handshake.await?;
-        let (user, used) = watch::channel(CancellationToken::new());
-        self.inner.tracker.spawn(drive(driver.with_upgrades(), used));
-        let warm = Warm { connection, peer, user, egress: route.egress.clone(), bounded };
-        Ok(Sender { origins: self.clone(), route, warm, made: Some(made) })
+        let driver = self.inner.tracker.spawn(drive(driver.with_upgrades())).abort_handle();
+        let warm = Warm { connection, peer, driver, egress: route.egress.clone(), bounded };
+        Ok(Sender { route, lease: Lease::of(self, key, warm), made: Some(made) })
     }
 
-    /// Waits until the answer was read, then keeps the connection. Where it closed or was upgraded, that never comes.
-    fn keep(&self, key: Key, mut warm: Warm) {
-        let origins = self.clone();
-        self.inner.tracker.spawn(async move {
-            let ready = tokio::select! {
-                ready = warm.connection.ready() => ready.is_ok(),
-                () = origins.inner.closing.cancelled() => false,
-            };
-            if !ready {
+    /// Keeps a connection for the next request.
+    fn keep(&self, key: Key, warm: Warm) {
+        let sweeping = {
+            let mut kept = self.kept();
+            // Under the lock, so that `close` either sees this one or is seen.
+            if self.inner.closing.is_cancelled() {
                 return;
             }
-            let sweeping = {
-                let mut kept = origins.kept();
-                // Under the lock, so that `close` either sees this one or is seen.
-                if origins.inner.closing.is_cancelled() {
-                    return;
-                }
-                warm.user.send_replace(CancellationToken::new());
-                kept.pool.put(key, warm, clock::now());
-                std::mem::replace(&mut kept.sweeping, true)
-            };
-            if !sweeping {
-                origins.inner.tracker.spawn(origins.clone().sweep());
-            }
-        });
+            kept.pool.put(key, warm, clock::now());
+            std::mem::replace(&mut kept.sweeping, true)
+        };
+        if !sweeping {
+            self.inner.tracker.spawn(self.clone().sweep());
+        }
     }
 
     /// Closes connections that waited too long, until none is left.
@@ -295,7 +287,42 @@ impl Origins {
     }
 }
 
-impl Sender {
+impl Lease {
+    fn of(origins: &Origins, key: Key, warm: Warm) -> Self {
+        let cut = Cut(Some(warm.driver.clone()));
+        Lease { origins: origins.clone(), key, warm, cut }
+    }
+
+    /// The answer was read to its end: the connection is kept for the next request. One whose request is still going up is
+    /// kept when that is through, and closed when its client is `gone` before.
+    pub fn done(self, gone: &CancellationToken) {
+        let Lease { origins, key, mut warm, cut } = self;
+        if warm.connection.is_ready() {
+            cut.away();
+            return origins.keep(key, warm);
+        }
+        let (tracker, gone) = (origins.inner.tracker.clone(), gone.clone());
+        tracker.spawn(async move {
+            tokio::select! {
+                ready = warm.connection.ready() => {
+                    cut.away();
+                    if ready.is_ok() {
+                        origins.keep(key, warm);
+                    }
+                }
+                () = origins.inner.closing.cancelled() => cut.away(),
+                () = gone.cancelled() => drop(cut),
+            }
+        });
+    }
+
+    /// The connection has become something else, and goes on without this.
+    pub fn given_up(self) {
+        self.cut.away();
+    }
+}
+
+impl Sender<'_> {
     /// Whether the request must name its target in absolute form, because it goes to a parent (RFC 9112 section 3.2.2).
     pub fn absolute_form(&self) -> bool {
         self.route.absolute_form()
@@ -321,7 +348,7 @@ impl Sender {
 
     /// The address at the other end; a parent's, where there is one.
     pub fn peer(&self) -> SocketAddr {
-        self.warm.peer
+        self.lease.warm.peer
     }
 
     /// How long the connection took to be made; `None` when it was there already.
@@ -331,69 +358,49 @@ impl Sender {
 
     /// Sends a request, its URI in the form that [`Sender::absolute_form`] asks for, and waits for the head of the
     /// answer. A connection used again may have been closed just now; a request that can be repeated is then sent once
-    /// more, over a fresh one. When `user` is cancelled before the answer was read, the connection is closed: dropping
-    /// the future alone would leave a request whose body the origin does not take.
+    /// more, over a fresh one.
     ///
     /// # Errors
     /// When the connection breaks, the answer is not HTTP, or the request's body fails.
-    pub async fn send(self, request: Request<Body>, user: CancellationToken) -> Result<Answer, SendError> {
+    pub async fn send(self, request: Request<Body>) -> Result<Answer, SendError> {
         let copy = if self.reused() { copy_of(&request) } else { None };
-        let (origins, route) = (self.origins.clone(), self.route.clone());
         let side = if self.absolute_form() { Side::Parent } else { Side::Origin };
-        let reused = self.reused();
-        let (unsent, error) = match self.exchange(request, user.clone()).await {
-            Ok(answer) => return Ok(answer),
+        let Sender { route, mut lease, made } = self;
+        let (unsent, error) = match lease.exchange(request).await {
+            Ok(response) => return Ok(Answer { response, lease, made }),
             Err(failed) => *failed,
         };
-        let repeat = may_repeat(reused, unsent.is_some(), copy.is_some(), is_closed(&error));
+        let repeat = may_repeat(made.is_none(), unsent.is_some(), copy.is_some(), is_closed(&error));
         let Some(request) = unsent.or(copy).filter(|_| repeat) else { return Err(SendError::Http { side, error }) };
-        let fresh = origins.fresh(route).await?;
-        fresh.exchange(request, user).await.map_err(|failed| SendError::Http { side, error: failed.1 })
-    }
-
-    /// One request, one answer. A request that never left comes back with the error.
-    async fn exchange(mut self, request: Request<Body>, user: CancellationToken) -> Result<Answer, Unanswered> {
-        self.warm.user.send_replace(user);
-        match self.warm.connection.try_send_request(request).await {
-            Ok(response) => {
-                let (peer, made) = (self.warm.peer, self.made);
-                self.origins.keep(self.route.key(), self.warm);
-                Ok(Answer { response, peer, made })
-            }
-            Err(mut failed) => {
-                let unsent = failed.take_message();
-                Err(Box::new((unsent, failed.into_error())))
-            }
+        let Sender { mut lease, made, .. } = Box::pin(lease.origins.fresh(route, lease.key.clone())).await?;
+        match lease.exchange(request).await {
+            Ok(response) => Ok(Answer { response, lease, made }),
+            Err(failed) => Err(SendError::Http { side, error: failed.1 }),
         }
+    }
+}
+
+impl Lease {
+    /// One request, one answer. A request that never left comes back with the error.
+    async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Unanswered> {
+        self.warm.connection.try_send_request(request).await.map_err(|mut failed| {
+            let unsent = failed.take_message();
+            Box::new((unsent, failed.into_error()))
+        })
     }
 }
 
 /// A request that has no answer: itself, where it never left, and why.
 type Unanswered = Box<(Option<Request<Body>>, hyper::Error)>;
 
-/// Drives a connection until it ends, or until whoever uses it now has gone.
-async fn drive<F>(connection: F, mut used: watch::Receiver<CancellationToken>)
+/// Drives a connection until it ends.
+async fn drive<F>(connection: F)
 where
     F: Future<Output = hyper::Result<()>>,
 {
-    let mut connection = std::pin::pin!(connection);
-    let mut handed_on = true;
-    loop {
-        let user = used.borrow_and_update().clone();
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    // Whoever waits for an answer learns it too; an idle connection that breaks concerns nobody.
-                    tracing::debug!(%error, "a connection to an origin broke");
-                }
-                return;
-            }
-            // Unless another has it by now: the one who has gone read its answer before.
-            () = user.cancelled() => if !used.has_changed().unwrap_or(false) {
-                return;
-            },
-            changed = used.changed(), if handed_on => handed_on = changed.is_ok(),
-        }
+    if let Err(error) = connection.await {
+        // Whoever waits for an answer learns it too; an idle connection that breaks concerns nobody.
+        tracing::debug!(%error, "a connection to an origin broke");
     }
 }
 
@@ -403,7 +410,7 @@ impl Warm {
     }
 }
 
-impl Route {
+impl Route<'_> {
     fn absolute_form(&self) -> bool {
         self.egress.parent.is_some() && self.scheme == Scheme::Http
     }
@@ -427,62 +434,21 @@ impl Route {
     async fn connect(&self, tls: &Tls, buffers: Buffers) -> Result<(Stream, SocketAddr, Made), DialError> {
         let dialled = match &self.egress.parent {
             Some(parent) if self.absolute_form() => {
-                self.egresses.to_parent(&self.egress, parent, &self.target, buffers).await?
+                self.egresses.to_parent(&self.egress, parent, self.target, buffers).await?
             }
-            _ => self.egresses.tunnel(&self.id, &self.target, buffers).await?,
+            _ => self.egresses.tunnel(self.id, self.target, buffers).await?,
         };
         let (peer, resolve, connected) = (dialled.peer, dialled.resolve, dialled.connect);
         let round_trip = dialled.round_trip;
         let began = clock::now();
         let left = self.egress.connect_timeout.saturating_sub(connected);
-        let stream = tokio::time::timeout(left, self.wrap(dialled, tls)).await.unwrap_or_else(|_| {
-            let (target, after) = (self.target.clone(), self.egress.connect_timeout);
-            Err(DialError::TimedOut { side: Side::Origin, target, after })
-        })?;
+        let stream = tokio::time::timeout(left, tls::wrap(dialled, self.scheme, self.target, tls))
+            .await
+            .unwrap_or_else(|_| {
+                let (target, after) = (self.target.clone(), self.egress.connect_timeout);
+                Err(DialError::TimedOut { side: Side::Origin, target, after })
+            })?;
         Ok((stream, peer, Made { round_trip, resolve, connect: connected + clock::now().duration_since(began) }))
-    }
-
-    /// TLS where the scheme asks for it. The name comes from the URI; an address literal is checked as one.
-    async fn wrap(&self, dialled: Dialled, tls: &Tls) -> Result<Stream, DialError> {
-        let failed = |error: Box<dyn Error + Send + Sync>| DialError::Tls { target: self.target.clone(), error };
-        if !dialled.early.is_empty() {
-            return Err(failed("the origin spoke before the handshake".into()));
-        }
-        if self.scheme == Scheme::Http {
-            return Ok(MaybeHttpsStream::Http(TokioIo::new(dialled.stream)));
-        }
-        let config = tls.as_ref().map_err(|why| failed(why.as_str().into()))?.clone();
-        let uri: Uri = format!("https://{}/", self.target).parse().map_err(|error| failed(Box::new(error)))?;
-        HttpsConnector::from((Ready(Some(dialled.stream)), config)).call(uri).await.map_err(failed)
-    }
-}
-
-/// The way to a client configuration, up to the roots it trusts; ring is named because another library may bring a
-/// second provider into the process.
-fn verifier() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())
-}
-
-type Tls = Result<Arc<ClientConfig>, String>;
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-
-/// A connector that has connected already.
-struct Ready(Option<TcpStream>);
-
-impl Service<Uri> for Ready {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = std::future::Ready<io::Result<TokioIo<TcpStream>>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let stream = self.0.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected));
-        std::future::ready(stream.map(TokioIo::new))
     }
 }
 
@@ -513,8 +479,9 @@ mod tests {
         }
     }
 
-    fn anybody() -> Arc<dyn Admission> {
-        Arc::new(Anybody)
+    /// The name of an egress, for as long as anybody asks.
+    fn id(name: &str) -> &'static EgressId {
+        Box::leak(Box::new(name.into()))
     }
 
     fn origins() -> Origins {
@@ -531,14 +498,16 @@ mod tests {
     }
 
     async fn body_of(answer: Answer) -> String {
-        String::from_utf8(answer.response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+        let body = answer.response.into_body().collect().await.unwrap().to_bytes();
+        answer.lease.done(&CancellationToken::new());
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
     /// One exchange to its end: whether the connection was there already, and the body.
-    async fn fetch(origins: &Origins, ways: &Egresses, id: &str, target: &Target) -> (bool, String) {
-        let sender = origins.sender(ways, &id.into(), Scheme::Http, target, anybody()).await.unwrap();
+    async fn fetch(origins: &Origins, ways: &Egresses, egress: &str, target: &Target) -> (bool, String) {
+        let sender = origins.sender(ways, id(egress), Scheme::Http, target, &Anybody).await.unwrap();
         let reused = sender.reused();
-        (reused, body_of(sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap()).await)
+        (reused, body_of(sender.send(request("GET", "/", "")).await.unwrap()).await)
     }
 
     async fn kept(origins: &Origins, count: usize) {
@@ -587,7 +556,7 @@ mod tests {
             kept(&origins, 1).await;
         }
         let guarded = egresses(&[egress("a")], &["127.0.0.0/8"]);
-        let denied = origins.sender(&guarded, &"a".into(), Scheme::Http, &target, anybody()).await.err().unwrap();
+        let denied = origins.sender(&guarded, id("a"), Scheme::Http, &target, &Anybody).await.err().unwrap();
         assert_eq!(denied.fault(), Fault::new(Side::Policy, Reason::AddressDenied));
     }
 
@@ -606,9 +575,9 @@ mod tests {
             let target = target(&format!("origin.example:{}", server.address.port()));
             fetch(&origins, &ways, "system", &target).await;
             kept(&origins, 1).await;
-            let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
+            let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
             assert!(sender.reused());
-            let answer = sender.send(request(method, "/", body), CancellationToken::new()).await;
+            let answer = sender.send(request(method, "/", body)).await;
             assert_eq!(answer.as_ref().map(|_| ()).map_err(SendError::fault), outcome, "{method} {body}");
             assert_eq!(server.peers().len(), if outcome.is_ok() { 2 } else { 1 }, "{method} {body}");
         }
@@ -637,11 +606,11 @@ mod tests {
         ] {
             for through_parent in [false, true] {
                 let server = Server::start(vec![vec![act.clone()]]).await;
-                let (id, side) = if through_parent { ("out", Side::Parent) } else { ("system", Side::Origin) };
+                let (name, side) = if through_parent { ("out", Side::Parent) } else { ("system", Side::Origin) };
                 let ways = egresses(&[with_parent("out", server.address)], &[]);
                 let target = target(&format!("origin.example:{}", server.address.port()));
-                let sender = origins().sender(&ways, &id.into(), Scheme::Http, &target, anybody()).await.unwrap();
-                let error = sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap_err();
+                let sender = origins().sender(&ways, id(name), Scheme::Http, &target, &Anybody).await.unwrap();
+                let error = sender.send(request("GET", "/", "")).await.err().unwrap();
                 assert_eq!(error.fault(), Fault::new(side, reason), "{error}");
             }
         }
@@ -652,20 +621,18 @@ mod tests {
         let parent = Server::start(vec![vec![OK, OK]]).await;
         let (origins, ways) = (origins(), egresses(&[with_parent("out", parent.address)], &["10.0.0.0/8"]));
         for (host, reused) in [("far.example", false), ("further.example", true)] {
-            let sender = origins
-                .sender(&ways, &"out".into(), Scheme::Http, &target(&format!("{host}:80")), anybody())
-                .await
-                .unwrap();
+            let target = target(&format!("{host}:80"));
+            let sender = origins.sender(&ways, id("out"), Scheme::Http, &target, &Anybody).await.unwrap();
             assert_eq!((sender.absolute_form(), sender.reused(), sender.peer()), (true, reused, parent.address));
             let mut request = request("GET", &format!("http://{host}/"), "");
             request.headers_mut().insert(PROXY_AUTHORIZATION, sender.authorization().unwrap());
-            assert_eq!(body_of(sender.send(request, CancellationToken::new()).await.unwrap()).await, "ok");
+            assert_eq!(body_of(sender.send(request).await.unwrap()).await, "ok");
             kept(&origins, 1).await;
         }
         assert!(parent.heads()[1].starts_with("GET http://further.example/ HTTP/1.1\r\n"), "{:?}", parent.heads());
         assert!(parent.heads()[1].contains("proxy-authorization: Basic Z2F0ZXdheTpvcGVuIHNlc2FtZQ==\r\n"));
         let denied =
-            origins.sender(&ways, &"out".into(), Scheme::Http, &target("10.1.2.3:80"), anybody()).await.err().unwrap();
+            origins.sender(&ways, id("out"), Scheme::Http, &target("10.1.2.3:80"), &Anybody).await.err().unwrap();
         assert_eq!(denied.fault(), Fault::new(Side::Policy, Reason::AddressDenied));
     }
 
@@ -698,13 +665,10 @@ mod tests {
         ] {
             let origins = Origins::with_roots(TaskTracker::new(), 64, roots);
             let target = target(&format!("{host}:{}", server.address.port()));
-            match origins.sender(&ways, &"system".into(), Scheme::Https, &target, anybody()).await {
+            match origins.sender(&ways, id("system"), Scheme::Https, &target, &Anybody).await {
                 Ok(sender) => {
                     assert!(!sender.absolute_form());
-                    assert_eq!(
-                        body_of(sender.send(request("GET", "/", ""), CancellationToken::new()).await.unwrap()).await,
-                        "ok"
-                    );
+                    assert_eq!(body_of(sender.send(request("GET", "/", "")).await.unwrap()).await, "ok");
                     assert_eq!(fault, None, "{host}");
                 }
                 Err(error) => assert_eq!(Some(error.fault()), fault, "{host}: {error}"),
@@ -719,9 +683,9 @@ mod tests {
         let silent = target(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port()));
         let hurried = Egress { connect_timeout: Duration::from_millis(200), ..egress("hurried") };
         let ways = egresses(&[with_parent("out", server.address), hurried], &[]);
-        let error = origins().sender(&ways, &"hurried".into(), Scheme::Https, &silent, anybody()).await.err().unwrap();
+        let error = origins().sender(&ways, id("hurried"), Scheme::Https, &silent, &Anybody).await.err().unwrap();
         assert_eq!(error.fault(), Fault::new(Side::Origin, Reason::ConnectTimeout));
-        let error = origins().sender(&ways, &"out".into(), Scheme::Https, &silent, anybody()).await.err().unwrap();
+        let error = origins().sender(&ways, id("out"), Scheme::Https, &silent, &Anybody).await.err().unwrap();
         assert_eq!(error.fault(), Fault::new(Side::Parent, Reason::Reset));
     }
 
@@ -731,12 +695,12 @@ mod tests {
         let server = Server::start(vec![vec![Act::Answer(switch)]]).await;
         let (origins, ways) = (origins(), egresses(&[], &[]));
         let target = target(&format!("origin.example:{}", server.address.port()));
-        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
+        let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
         let mut request = request("GET", "/", "");
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
-        let answer = sender.send(request, CancellationToken::new()).await.unwrap();
-        let mut stream = TokioIo::new(hyper::upgrade::on(answer.response).await.unwrap());
+        let answer = sender.send(request).await.unwrap();
+        let mut stream = hyper_util::rt::TokioIo::new(hyper::upgrade::on(answer.response).await.unwrap());
         let mut said = [0; 7];
         stream.read_exact(&mut said).await.unwrap();
         assert_eq!(&said, b"welcome");
@@ -751,14 +715,38 @@ mod tests {
         let server = Server::start(vec![vec![OK]]).await;
         let (origins, ways) = (origins(), egresses(&[], &[]));
         let target = target(&format!("origin.example:{}", server.address.port()));
-        let sender = origins.sender(&ways, &"system".into(), Scheme::Http, &target, anybody()).await.unwrap();
+        let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
         let broken = futures_util::stream::iter([Err::<hyper::body::Frame<Bytes>, _>("gone".into())]);
         let body = http_body_util::StreamBody::new(broken).boxed_unsync();
         let request = Request::post("/").header(HOST, "origin.example").body(body).unwrap();
-        assert_eq!(
-            sender.send(request, CancellationToken::new()).await.unwrap_err().fault(),
-            Fault::new(Side::Client, Reason::Reset)
-        );
+        assert_eq!(sender.send(request).await.err().unwrap().fault(), Fault::new(Side::Client, Reason::Reset));
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_with_who_reads_its_answer_or_sends_its_request() {
+        let server = Server::start(vec![vec![OK], vec![OK]]).await;
+        let (origins, ways) = (origins(), egresses(&[], &[]));
+        let target = target(&format!("origin.example:{}", server.address.port()));
+        let ended = async || within(Duration::from_secs(5), async || origins.inner.tracker.is_empty()).await;
+        let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
+        let answer = sender.send(request("GET", "/", "")).await.unwrap();
+        assert_eq!(origins.inner.tracker.len(), 1);
+        // The body is still there, but who waited for it lets go.
+        drop(answer.lease);
+        ended().await;
+
+        // The answer comes before the request has gone up, whose body never comes.
+        let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
+        let body = http_body_util::StreamBody::new(futures_util::stream::pending());
+        let request = Request::post("/").header(HOST, "origin.example").body(body.boxed_unsync()).unwrap();
+        let Answer { response, lease, .. } = sender.send(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+        let gone = CancellationToken::new();
+        lease.done(&gone);
+        assert_eq!((origins.idle(), origins.inner.tracker.len()), (0, 2));
+        gone.cancel();
+        ended().await;
+        assert_eq!(origins.idle(), 0);
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! Idle connections that wait for the next request. Pure: it holds them, and time is an argument.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::base::Moment;
 

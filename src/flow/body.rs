@@ -1,10 +1,13 @@
 //! The bodies of answers, and whose turn it is on a connection.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Frame, SizeHint};
 
 use super::room::Place;
 use crate::listen::door::Phase;
@@ -20,13 +23,37 @@ pub fn empty() -> AnswerBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Holds the connection's turn until the answer has been given.
-pub fn phased(body: AnswerBody, turn: Arc<Turn>) -> AnswerBody {
-    body.map_frame(move |frame| {
-        let _ = &turn;
-        frame
-    })
-    .boxed_unsync()
+/// A body that holds the connection's turn until the answer has been given.
+pub struct Phased {
+    body: AnswerBody,
+    _turn: Arc<Turn>,
+}
+
+impl Phased {
+    /// The body of the answer to the request whose turn it is.
+    pub fn new(body: AnswerBody, turn: Arc<Turn>) -> Self {
+        Phased { body, _turn: turn }
+    }
+}
+
+impl Body for Phased {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A request's turn on its connection. When its answer has been given and its own body is done with, the door times the

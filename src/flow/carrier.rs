@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use crate::tube::{Pass, Sharer, Tubes};
 
 /// Lives as long as the process. Plans come and go in it.
 pub struct Carrier {
-    current: RwLock<Current>,
+    current: ArcSwap<Current>,
     /// Held while tubes and flows follow a new plan or the clock, so that neither overtakes the other.
     turn: Mutex<()>,
     /// Counts what may change a verdict: a new plan, a window's edge.
@@ -48,7 +49,7 @@ impl Carrier {
     /// Starts with a first plan.
     pub fn new(current: Current, tubes: Tubes, account: Account, bulkheads: Arc<Bulkheads>) -> Arc<Self> {
         Arc::new(Carrier {
-            current: RwLock::new(current),
+            current: ArcSwap::from_pointee(current),
             turn: Mutex::new(()),
             epoch: AtomicU64::new(0),
             tubes,
@@ -60,8 +61,8 @@ impl Carrier {
     }
 
     /// The plan in force and its ways out.
-    pub fn current(&self) -> Current {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn current(&self) -> Guard<Arc<Current>> {
+        self.current.load()
     }
 
     /// How a flow leaves, by the verdict in force.
@@ -76,14 +77,14 @@ impl Carrier {
     pub fn replace(&self, current: Current, at: Timestamp) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.tubes.apply(&current.plan.tubes, &current.plan.calendar, at);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        self.current.store(Arc::new(current));
         self.judge_all(at);
     }
 
     /// A window opened or closed: the tubes get their ceilings of now, and every open flow is judged again.
     pub fn edge(&self, at: Timestamp) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = self.current().plan;
+        let plan = Arc::clone(&self.current().plan);
         self.tubes.apply(&plan.tubes, &plan.calendar, at);
         self.judge_all(at);
     }
@@ -115,7 +116,8 @@ impl Carrier {
     }
 
     fn judge(&self, live: &Live, at: Timestamp) -> Result<(Verdict, Arc<Pass>), End> {
-        let plan = self.current().plan;
+        let current = self.current();
+        let plan = &current.plan;
         let About { listener, client, user, target } = &live.about;
         if !plan.admits(listener, *client) {
             return Err(End::ClientNotAllowed);

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::body::{self, AnswerBody};
 use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
-use super::live::{Live, SILENCE};
+use super::live::Live;
 use super::tunnel;
 use crate::base::{Direction, Fault, Reason, Scheme, Side, clock};
-use crate::egress::{Admission, Buffers, SendError, Sender};
-use crate::relay::{Course, PacedBody, http};
+use crate::egress::{Admission, Answer, Buffers, SendError, Sender};
+use crate::relay::http::{self, Via};
+use crate::relay::{Course, PacedBody, Tally as _};
 use crate::tube::Pass;
 
 /// How often a request may have passed a gateway of this name. Once or twice may be another one that was given the same
@@ -60,21 +60,19 @@ pub async fn run(
     uncoded(request.headers(), Fault::new(Side::Client, Reason::BadRequest))?;
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let way = carrier.way_of(live);
-    let admission = Arc::new(Leave { live: Arc::clone(live), pass: Arc::clone(&pass) });
-    let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &live.about.target, admission).await?;
+    let admission = Leave { live, pass: &pass };
+    let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &live.about.target, &admission).await?;
     live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
     if let Some(made) = sender.made() {
         live.open.connected(made.resolve + made.connect);
         carrier.tubes.round_trip(sender.peer().ip(), made.round_trip);
     }
-    let request = outgoing(live, &pass, &sender, gateway, request)?;
+    let request = outgoing(live, &pass, &sender, &current.plan.via, request)?;
     let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     pay(live, &pass, Direction::Up, http::head_length(request.headers(), target)).await;
     let far = if sender.absolute_form() { Side::Parent } else { Side::Origin };
-    // Ends the connection with the origin when the client has gone, or the flow was ended, before the answer was read.
-    let user = live.gone();
-    let hold = user.clone().drop_guard();
-    let mut response = send(live, sender, request, user).await?;
+    // Where this is dropped, as when the client goes or the flow is ended, the connection with the origin is closed.
+    let Answer { mut response, lease, .. } = send(live, sender, request).await?;
 
     uncoded(response.headers(), Fault::new(far, Reason::BadAnswer))?;
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -86,28 +84,30 @@ pub async fn run(
     live.open.answered(response.status().as_u16());
     live.open.first_byte();
     let version = response.version();
-    http::towards_client(response.headers_mut(), version, gateway, upgraded);
+    http::towards_client(response.headers_mut(), version, &current.plan.via, upgraded);
     // RFC 9112 section 2.3: the version is the sender's own. With the origin's, an HTTP/1.0 answer that broke off would
     // end like one that is whole.
     *response.version_mut() = Version::HTTP_11;
     if upgraded && let Some(client) = client {
-        hold.disarm();
+        lease.given_up();
         let origin = hyper::upgrade::on(&mut response);
         let berth = live.berth.another();
         carrier.bulkheads.carry(berth.clone(), tunnel::upgraded(Arc::clone(live), berth, pass, client, origin));
         return Ok(response.map(|_| body::empty()));
     }
     live.answering()?;
-    Ok(response.map(|body| paced(body, Direction::Down, live, &pass, Some(hold))))
+    let flow = Arc::clone(live);
+    let whole = move || lease.done(flow.gone());
+    Ok(response.map(|body| paced(body, Direction::Down, live, &pass, Some(whole))))
 }
 
 /// A flow's leave to make a connection.
-struct Leave {
-    live: Arc<Live>,
-    pass: Arc<Pass>,
+struct Leave<'a> {
+    live: &'a Live,
+    pass: &'a Pass,
 }
 
-impl Admission for Leave {
+impl Admission for Leave<'_> {
     fn bounds(&self) -> bool {
         self.pass.is_shaped(Direction::Down)
     }
@@ -125,8 +125,8 @@ impl Admission for Leave {
 fn outgoing(
     live: &Arc<Live>,
     pass: &Arc<Pass>,
-    sender: &Sender,
-    gateway: &str,
+    sender: &Sender<'_>,
+    via: &Via,
     request: Request<Incoming>,
 ) -> Result<Request<AnswerBody>, End> {
     let bad = |error: &dyn std::error::Error| {
@@ -135,7 +135,7 @@ fn outgoing(
     let (mut parts, body) = request.into_parts();
     let authority = parts.uri.authority().map_or("", Authority::as_str);
     let host = HeaderValue::from_str(authority).map_err(|error| bad(&error))?;
-    http::towards_origin(&mut parts.headers, parts.version, gateway, host);
+    http::towards_origin(&mut parts.headers, parts.version, via, host);
     if sender.absolute_form() {
         if let Some(credentials) = sender.authorization() {
             parts.headers.insert(PROXY_AUTHORIZATION, credentials);
@@ -146,27 +146,27 @@ fn outgoing(
     }
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    Ok(Request::from_parts(parts, paced(body, Direction::Up, live, pass, None)))
+    let body = if body.is_end_stream() {
+        live.ended(Direction::Up, Ok(()));
+        body::empty()
+    } else {
+        paced(body, Direction::Up, live, pass, None::<fn()>)
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 /// A body that takes its share of the tube, and tells the flow when it ends.
-fn paced(
-    body: Incoming,
-    direction: Direction,
-    live: &Arc<Live>,
-    pass: &Arc<Pass>,
-    hold: Option<DropGuard>,
-) -> AnswerBody {
+fn paced<H>(body: Incoming, direction: Direction, live: &Arc<Live>, pass: &Arc<Pass>, whole: Option<H>) -> AnswerBody
+where
+    H: FnOnce() + Unpin + Send + 'static,
+{
     let course = Course {
         pass: Arc::clone(pass),
         tally: Arc::clone(live) as _,
         direction,
-        idle: match direction {
-            Direction::Down => SILENCE,
-            Direction::Up => UPLOAD_IDLE,
-        },
-        hold,
-        dropped: Course::dropped(direction),
+        // A flow that is silent both ways is ended by who looks at all of them.
+        idle: (direction == Direction::Up).then_some(UPLOAD_IDLE),
+        whole,
     };
     PacedBody::new(body, course).map_err(Into::into).boxed_unsync()
 }
@@ -192,12 +192,7 @@ fn uncoded(headers: &HeaderMap, fault: Fault) -> Result<(), End> {
 
 /// Waits for the answer: for as long as the request itself is still going up, and then for as long as an origin may
 /// take.
-async fn send(
-    live: &Live,
-    sender: Sender,
-    request: Request<AnswerBody>,
-    user: CancellationToken,
-) -> Result<Response<Incoming>, End> {
+async fn send(live: &Live, sender: Sender<'_>, request: Request<AnswerBody>) -> Result<Answer, End> {
     let patience = async {
         while tokio::time::timeout(UPLOAD_STALL / 4, live.uploaded()).await.is_err() {
             if live.quiet(Direction::Up, clock::now()) > UPLOAD_STALL {
@@ -207,9 +202,7 @@ async fn send(
         tokio::time::sleep(ANSWER_TIMEOUT).await;
     };
     tokio::select! {
-        answer = sender.send(request, user) => {
-            answer.map(|answer| answer.response).map_err(|error| broken(live, &error))
-        }
+        answer = sender.send(request) => answer.map_err(|error| broken(live, &error)),
         () = patience => Err(End::AnswerTimeout(ANSWER_TIMEOUT)),
     }
 }

@@ -1,11 +1,11 @@
 //! The flows that are open now: each can be judged again, moved to another tube, or ended, from outside.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Turn;
@@ -171,8 +171,8 @@ impl Live {
     }
 
     /// Cancelled when the client's connection has ended.
-    pub fn gone(&self) -> CancellationToken {
-        self.cut.child_token()
+    pub fn gone(&self) -> &CancellationToken {
+        &self.cut
     }
 
     /// From now on an answer is on its way to the client.

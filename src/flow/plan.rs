@@ -11,6 +11,7 @@ use crate::category::{self, Catalog};
 use crate::client::{self, Clients};
 use crate::egress::{self, Egresses, Origins};
 use crate::policy::{self, Policy};
+use crate::relay::http::Via;
 use crate::{listen, tube};
 
 /// What a plan is made of.
@@ -43,6 +44,8 @@ pub struct Plan {
     pub generation: u64,
     /// The gateway's name.
     pub gateway: String,
+    /// The same as messages that pass are marked with it.
+    pub via: Via,
     /// How the gateway's place reads the clock.
     pub calendar: Calendar,
     /// The link and its tubes.
@@ -90,6 +93,7 @@ impl Plan {
     pub fn new(parts: Parts) -> Self {
         Plan {
             generation: parts.generation,
+            via: Via::new(&parts.gateway),
             gateway: parts.gateway,
             calendar: parts.calendar,
             tubes: parts.tubes,

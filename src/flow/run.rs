@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::body::{AnswerBody, Turn, phased};
+use super::body::{AnswerBody, Phased, Turn};
 use super::bulkhead::Berth;
 use super::carrier::Carrier;
 use super::end::End;
@@ -93,17 +93,17 @@ async fn serve_http(
     (carrier, entrance): (Arc<Carrier>, Entrance),
     stream: (TcpStream, Bytes),
     (phase, keep_alive): (Arc<Phase>, Duration),
-    refused: Option<Response<AnswerBody>>,
+    refused: Option<Response<Phased>>,
 ) {
     let (drain, refused) = (carrier.drain.clone(), Mutex::new(refused));
     let served = explicit::serve(stream, Arc::clone(&phase), keep_alive, &drain, |request| {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (carrier, entrance, phase) = (Arc::clone(&carrier), entrance.clone(), Arc::clone(&phase));
         async move {
-            match refused {
+            Ok(match refused {
                 Some(response) => response,
                 None => answer(carrier, entrance, request, phase).await,
-            }
+            })
         }
     });
     let served = tokio::select! {
@@ -126,7 +126,7 @@ async fn at_once(
     phase: &Arc<Phase>,
     (mut stream, sent): (TcpStream, Bytes),
     target: Target,
-) -> Option<(TcpStream, Response<AnswerBody>)> {
+) -> Option<(TcpStream, Response<Phased>)> {
     let turn = Turn::new(Arc::clone(phase), Arc::clone(&entrance.place));
     if entrance.cut.is_cancelled() {
         // It had to make room just before.
@@ -154,7 +154,7 @@ async fn at_once(
         }
         Err(end) => {
             let response = refuse(carrier, &open, &end, &form);
-            Some((stream, response.map(|body| phased(body, turn))))
+            Some((stream, response.map(|body| Phased::new(body, turn))))
         }
     }
 }
@@ -185,7 +185,7 @@ async fn answer(
     entrance: Entrance,
     request: Request<Incoming>,
     phase: Arc<Phase>,
-) -> Response<AnswerBody> {
+) -> Response<Phased> {
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let (parts, body) = request.into_parts();
     let asked = listen::ask(&parts);
@@ -193,11 +193,11 @@ async fn answer(
     open.asked(form.method.as_str(), form.target.as_ref());
     let turn = Turn::new(phase, Arc::clone(&entrance.place));
     let request = Request::from_parts(parts, body);
-    let response = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
+    let answered = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,
         Err(end) => refuse(&carrier, &open, &end, &form),
     };
-    response.map(|body| phased(body, turn))
+    answered.map(|body| Phased::new(body, turn))
 }
 
 /// Identify, judge, admit, then carry; each `?` is a named ending.
@@ -214,7 +214,8 @@ async fn carry(
     let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
     tokio::select! {
         carried = async { match ask {
-            Ask::Tunnel(_) => tunnel::open(carrier, &live, &verdict, pass, request).await,
+            // In a place of its own: a CONNECT seldom gets here, and every request would be as large as its state.
+            Ask::Tunnel(_) => Box::pin(tunnel::open(carrier, &live, &verdict, pass, request)).await,
             Ask::Exchange(scheme, _) => exchange::run(carrier, &live, &verdict, pass, scheme, request).await,
         }} => carried,
         fault = live.stopped() => Err(stopped(&live, fault)),
@@ -263,7 +264,7 @@ fn stopped(live: &Live, fault: Fault) -> End {
 }
 
 fn refuse(carrier: &Carrier, open: &Open, end: &End, form: &Form) -> Response<AnswerBody> {
-    let plan = carrier.current().plan;
+    let plan = Arc::clone(&carrier.current().plan);
     let fault = end.fault();
     let refusal = Refusal {
         fault,

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -26,8 +27,8 @@ const FIELDS: usize = 32;
 /// When it broke, or nothing came for so long.
 pub async fn first_bytes(stream: &mut TcpStream, patience: Duration) -> io::Result<Bytes> {
     let read = poll_fn(|cx| {
-        let mut room = [0; ROOM];
-        let mut room = ReadBuf::new(&mut room);
+        let mut room = [const { MaybeUninit::uninit() }; ROOM];
+        let mut room = ReadBuf::uninit(&mut room);
         ready!(Pin::new(&mut *stream).poll_read(cx, &mut room))?;
         Poll::Ready(Ok(Bytes::copy_from_slice(room.filled())))
     });

@@ -120,8 +120,8 @@ impl ServeError {
     }
 }
 
-/// Serves the requests of one connection, of which some bytes were read before, one after another, until it closes, is handed over to a tunnel, or waits for
-/// longer than `keep_alive` for the next one. When `drain` is cancelled the request that is under way is the last.
+/// Serves the requests of one connection, of which some bytes were read before, one after another, until it closes, is
+/// handed over to a tunnel, or waits for longer than `keep_alive` for the next one. When `drain` is cancelled the request that is under way is the last.
 ///
 /// # Errors
 /// When something came that never became a request: there is no flow then that could keep the record.
@@ -134,7 +134,7 @@ pub async fn serve<S, F, B>(
 ) -> Result<(), ServeError>
 where
     S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -148,8 +148,7 @@ where
             door,
             service_fn(|request| {
                 phase.message();
-                let answer = service(request);
-                async { Ok::<_, Infallible>(answer.await) }
+                service(request)
             }),
         )
         .with_upgrades();

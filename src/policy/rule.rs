@@ -4,10 +4,10 @@
 //! that names it. A question then costs a look-up for each of its few names per 64 rules, and a bit test a rule.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use jiff::civil::Date;
 
 use super::question::Question;

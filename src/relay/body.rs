@@ -8,36 +8,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::DropGuard;
+use tokio::time::{Sleep, sleep};
 
 use super::tally::Tally;
-use crate::base::{Direction, Fault, Moment, Reason, Side, clock};
+use crate::base::{Direction, Fault, Reason, Side, clock};
 use crate::tube::Pass;
 
 /// How a body is carried.
-pub struct Course {
+pub struct Course<H> {
     /// Its leave to use a tube.
     pub pass: Arc<Pass>,
     /// Who counts.
     pub tally: Arc<dyn Tally>,
     /// Which way it goes.
     pub direction: Direction,
-    /// The longest time without a byte.
-    pub idle: Duration,
-    /// Let go when the body came to its end, else dropped with it: what must not outlive a broken body.
-    pub hold: Option<DropGuard>,
-    /// What it means that the body is dropped before its end; [`Course::dropped`] is the usual.
-    pub dropped: Fault,
+    /// The longest time without a byte; where there is none, somebody else looks.
+    pub idle: Option<Duration>,
+    /// Called when the body came to its end, else dropped with it: what must not outlive a broken body.
+    pub whole: Option<H>,
 }
 
-impl Course {
-    /// Who is to blame when a body that goes this way is dropped: the side that no longer takes it.
-    pub const fn dropped(direction: Direction) -> Fault {
-        match direction {
-            Direction::Down => Fault::new(Side::Client, Reason::Reset),
-            Direction::Up => Fault::new(Side::Origin, Reason::Reset),
-        }
+/// Who is to blame when a body that goes this way is dropped: the side that no longer takes it.
+const fn dropped(direction: Direction) -> Fault {
+    match direction {
+        Direction::Down => Fault::new(Side::Client, Reason::Reset),
+        Direction::Up => Fault::new(Side::Origin, Reason::Reset),
     }
 }
 
@@ -65,33 +60,36 @@ impl<E> BodyError<E> {
 }
 
 /// A body whose bytes go on only when its tube has granted them. Reports its end once, also when it is dropped.
-pub struct PacedBody<B>
+pub struct PacedBody<B, H>
 where
     B: Body<Data = Bytes> + Unpin,
+    H: FnOnce() + Unpin,
 {
     body: B,
-    course: Course,
+    course: Course<H>,
     /// Read and not yet granted.
     held: Bytes,
-    last: Moment,
+    /// Runs while the source says nothing; it begins anew when that has `moved`.
     timer: Option<Pin<Box<Sleep>>>,
+    moved: bool,
     ended: bool,
 }
 
-impl<B> PacedBody<B>
+impl<B, H> PacedBody<B, H>
 where
     B: Body<Data = Bytes> + Unpin,
-    B::Error: Error,
+    H: FnOnce() + Unpin,
 {
     /// A body on its course.
-    pub fn new(body: B, course: Course) -> PacedBody<B> {
-        PacedBody { body, course, held: Bytes::new(), last: clock::now(), timer: None, ended: false }
+    pub fn new(body: B, course: Course<H>) -> Self {
+        PacedBody { body, course, held: Bytes::new(), timer: None, moved: true, ended: false }
     }
 
     fn end(&mut self, result: Result<(), Fault>) {
         if !std::mem::replace(&mut self.ended, true) {
-            if let (Ok(()), Some(hold)) = (result, self.course.hold.take()) {
-                hold.disarm();
+            let whole = self.course.whole.take();
+            if let (Ok(()), Some(whole)) = (result, whole) {
+                whole();
             }
             self.course.tally.ended(self.course.direction, result);
         }
@@ -109,29 +107,30 @@ where
         let grant = std::task::ready!(pass.poll_take(cx, *direction, self.held.len()));
         let part = self.held.split_to(grant.bytes);
         tally.moved(*direction, part.len() as u64, grant.waited);
-        self.last = clock::now();
+        self.moved = true;
         Poll::Ready(Frame::data(part))
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let end = Instant::from_std(self.last + self.course.idle);
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
+        let Some(idle) = self.course.idle else { return Poll::Pending };
+        let timer = match &mut self.timer {
+            Some(timer) if !self.moved => timer,
+            Some(timer) => {
+                timer.as_mut().reset((clock::now() + idle).into());
+                timer
             }
-            if timer.deadline() >= end {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(end);
-        }
+            none => none.insert(Box::pin(sleep(idle))),
+        };
+        self.moved = false;
+        timer.as_mut().poll(cx)
     }
 }
 
-impl<B> Body for PacedBody<B>
+impl<B, H> Body for PacedBody<B, H>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Error,
+    H: FnOnce() + Unpin,
 {
     type Data = Bytes;
     type Error = BodyError<B::Error>;
@@ -193,21 +192,15 @@ where
     }
 }
 
-impl<B> Drop for PacedBody<B>
+impl<B, H> Drop for PacedBody<B, H>
 where
     B: Body<Data = Bytes> + Unpin,
+    H: FnOnce() + Unpin,
 {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
         // A body that says it is at its end need not be read to the `None`.
         let whole = self.held.is_empty() && self.body.is_end_stream();
-        if whole && let Some(hold) = self.course.hold.take() {
-            hold.disarm();
-        }
-        let result = if whole { Ok(()) } else { Err(self.course.dropped) };
-        self.course.tally.ended(self.course.direction, result);
+        self.end(if whole { Ok(()) } else { Err(dropped(self.course.direction)) });
     }
 }
 

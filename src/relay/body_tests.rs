@@ -56,15 +56,14 @@ impl World {
         World { tubes, counts: Arc::default(), _driver: driver }
     }
 
-    fn course(&self, direction: Direction) -> Course {
+    fn course(&self, direction: Direction) -> Course<fn()> {
         let who = Sharer { client: IpAddr::from([127, 0, 0, 1]), user: None };
         Course {
             pass: Arc::new(self.tubes.admit(&TubeId::from("web"), who).unwrap()),
             tally: Arc::clone(&self.counts) as Arc<dyn Tally>,
             direction,
-            idle: Duration::from_secs(60),
-            hold: None,
-            dropped: Course::dropped(direction),
+            idle: Some(Duration::from_secs(60)),
+            whole: None,
         }
     }
 
@@ -150,7 +149,7 @@ async fn a_silence_breaks_it_off() {
     let world = World::new();
     let silent = || StreamBody::new(futures_util::stream::iter(vec![data(10)]).chain(futures_util::stream::pending()));
     let idle = Fault::new(Side::Origin, Reason::Idle);
-    let course = Course { idle: Duration::from_millis(30), ..world.course(Direction::Down) };
+    let course = Course { idle: Some(Duration::from_millis(30)), ..world.course(Direction::Down) };
     let mut body = PacedBody::new(silent(), course);
     assert!(frame(&mut body).await.unwrap().is_ok());
     let error = frame(&mut body).await.unwrap().unwrap_err();

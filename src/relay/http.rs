@@ -21,7 +21,12 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Makes the headers of a request fit for the next hop: drops what belonged to the last one, names the host that the
 /// request line named, and adds this gateway to `Via`. What is kept of the hop's own: a wish for trailers, as we pass
 /// them on, and a wish to upgrade.
-pub fn towards_origin(headers: &mut HeaderMap, version: Version, gateway: &str, host: HeaderValue) {
+pub fn towards_origin(headers: &mut HeaderMap, version: Version, via: &Via, host: HeaderValue) {
+    via.add(headers, version);
+    if !headers.keys().any(is_hop_by_hop) {
+        headers.insert(HOST, host);
+        return;
+    }
     let trailers = lists(headers, &TE, "trailers");
     let upgrade = upgrade_of(headers);
     remove_hop_by_hop(headers);
@@ -33,18 +38,20 @@ pub fn towards_origin(headers: &mut HeaderMap, version: Version, gateway: &str, 
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    add_via(headers, version, gateway);
 }
 
 /// Makes the headers of an answer fit for the client. The answer to an upgrade keeps its `Upgrade`.
-pub fn towards_client(headers: &mut HeaderMap, version: Version, gateway: &str, upgraded: bool) {
+pub fn towards_client(headers: &mut HeaderMap, version: Version, via: &Via, upgraded: bool) {
+    via.add(headers, version);
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     let upgrade = if upgraded { upgrade_of(headers) } else { None };
     remove_hop_by_hop(headers);
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
     }
-    add_via(headers, version, gateway);
 }
 
 /// What the message wishes to upgrade to, when `Connection` says so too.
@@ -70,6 +77,10 @@ fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|item| item.split(';').next().is_some_and(|item| item.trim().eq_ignore_ascii_case(token)))
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -105,10 +116,26 @@ pub fn head_length(headers: &HeaderMap, target: usize) -> usize {
     fields.sum::<usize>() + target + 16
 }
 
-fn add_via(headers: &mut HeaderMap, version: Version, gateway: &str) {
-    let version = if version == Version::HTTP_10 { "1.0" } else { "1.1" };
-    if let Ok(value) = HeaderValue::from_str(&format!("{version} {gateway}")) {
-        headers.append(VIA, value);
+/// What this gateway adds to the `Via` of a message (RFC 9110 section 7.6.3): the version that the message came in, and
+/// the gateway's name.
+#[derive(Clone, Debug)]
+pub struct Via {
+    old: Option<HeaderValue>,
+    new: Option<HeaderValue>,
+}
+
+impl Via {
+    /// That of a gateway. A name that no header can hold is not told.
+    pub fn new(gateway: &str) -> Self {
+        let of = |version: &str| HeaderValue::from_str(&format!("{version} {gateway}")).ok();
+        Via { old: of("1.0"), new: of("1.1") }
+    }
+
+    fn add(&self, headers: &mut HeaderMap, version: Version) {
+        let value = if version == Version::HTTP_10 { &self.old } else { &self.new };
+        if let Some(value) = value {
+            headers.append(VIA, value.clone());
+        }
     }
 }
 
@@ -122,7 +149,7 @@ mod tests {
 
     fn forwarded(list: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut headers = headers(list);
-        towards_origin(&mut headers, Version::HTTP_11, "gw1", HeaderValue::from_static("nhs.uk"));
+        towards_origin(&mut headers, Version::HTTP_11, &Via::new("gw1"), HeaderValue::from_static("nhs.uk"));
         let mut lines: Vec<String> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         lines.sort();

@@ -1,9 +1,10 @@
 //! Who is served next inside one tube, one way: fair between sharers, then between each one's flows.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use slab::Slab;
 
 use super::ring::{Place, Ring, Waits};

@@ -1,8 +1,7 @@
 //! The link, its tubes and the tubes within them, one way, in virtual time: who may send how much, and when the next
 //! may. Nothing here reads a clock, knows a socket or takes a lock.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt as _};
 use slab::Slab;
 
 use super::bucket::{Bucket, Depth};

@@ -1,12 +1,12 @@
 //! All tubes of the process: who is admitted to which, and what each uses.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 
 use super::driver::Driver;

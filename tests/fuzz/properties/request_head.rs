@@ -3,7 +3,7 @@
 
 use clearway::base::Target;
 use clearway::listen::ask;
-use clearway::relay::http::towards_origin;
+use clearway::relay::http::{Via, towards_origin};
 use hyper::Request;
 use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 
@@ -22,7 +22,7 @@ pub fn holds(bytes: &[u8]) {
         let target = ask.target();
         assert_eq!(Target::from_authority(&target.to_string()).as_ref(), Ok(target));
         let Ok(host) = HeaderValue::from_str(&target.to_string()) else { panic!("{target} is no header value") };
-        towards_origin(&mut parts.headers, parts.version, "gw1", host);
+        towards_origin(&mut parts.headers, parts.version, &Via::new("gw1"), host);
         assert_eq!(parts.headers.get_all(HOST).iter().count(), 1);
         assert!(!parts.headers.contains_key(PROXY_AUTHORIZATION) && !parts.headers.contains_key(TRANSFER_ENCODING));
     }
