@@ -23,8 +23,8 @@ const QUEUE: usize = 65_536;
 /// Records written at once: about half a megabyte of lines, which is what is in doubt when a disk fails.
 const BATCH: usize = 1_024;
 
-/// How long a record may wait for others to be written with: a thread that is woken for each costs more than the record,
-/// and one that has many to write keeps its core from flows meanwhile.
+/// How long a record may wait for others to be written with: a thread that is woken for each costs more than the
+/// record, and one that has many to write keeps its core from flows meanwhile.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// Between attempts while the log cannot be written: soon enough that the queue seldom fills, rare enough that a

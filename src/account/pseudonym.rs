@@ -224,6 +224,21 @@ mod tests {
     }
 
     #[test]
+    fn more_clients_than_are_kept_still_have_one_face_each() {
+        let home = tempfile::tempdir().unwrap();
+        let mut faces = Pseudonyms::new(home.path(), london());
+        let now = at("2026-11-24T12:00:00Z");
+        let first = IpAddr::from([10, 0, 0, 0]);
+        let face = faces.client(now, first);
+        for number in 1..=u32::try_from(KEPT).unwrap() {
+            faces.client(now, std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).into());
+        }
+        let kept = &faces.day(now).clients;
+        assert!(kept.len() <= KEPT && !kept.contains_key(&first), "{}", kept.len());
+        assert_eq!(faces.client(now, first), face);
+    }
+
+    #[test]
     fn faces_have_a_prefix_and_64_bits_and_do_not_show_what_they_stand_for() {
         let home = tempfile::tempdir().unwrap();
         let mut faces = Pseudonyms::new(home.path(), london());

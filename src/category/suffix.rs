@@ -9,8 +9,8 @@ use super::mark::{Mark, Marks};
 use super::matches::Matched;
 use crate::base::Name;
 
-/// Names and the marks of their entries. The hash is seeded anew in each process: clients choose the names that are looked
-/// up, and lists come from strangers.
+/// Names and the marks of their entries. The hash is seeded anew in each process, which is enough here: clients choose
+/// what is looked up but put nothing in, and whoever writes a list never sees the seed.
 #[derive(Clone, Debug, Default)]
 pub struct Suffixes {
     marks: HashMap<Box<str>, Marks>,

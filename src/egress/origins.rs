@@ -76,7 +76,6 @@ struct Warm {
 }
 
 /// Where requests go, and how.
-#[derive(Clone)]
 struct Route<'a> {
     egresses: &'a Egresses,
     id: &'a EgressId,
@@ -136,8 +135,8 @@ pub struct Answer {
     pub response: Response<Incoming>,
     /// To be done with when the answer's body was read to its end.
     pub lease: Lease,
-    /// How long the connection took to be made; `None` when it was there already.
-    pub made: Option<Made>,
+    /// How long a fresh connection took that had to take the place of a kept one.
+    pub remade: Option<Made>,
 }
 
 /// Why a request has no answer.
@@ -183,7 +182,7 @@ pub fn fault_of(far: Side, error: &hyper::Error) -> Fault {
 const MAX_BUFFER: usize = 64 * 1024;
 
 impl Origins {
-    /// Origins whose certificates the system's roots vouch for (`SSL_CERT_FILE` names others); they are read here, once.
+    /// Origins whose certificates the system's roots vouch for (`SSL_CERT_FILE` names others); they are read once, here.
     /// Connections belong to `tracker`; at most `most_idle` wait for their next request.
     pub fn new(tracker: TaskTracker, most_idle: usize) -> Self {
         Self::with_tls(tracker, most_idle, Tls::of_system())
@@ -293,8 +292,13 @@ impl Lease {
         Lease { origins: origins.clone(), key, warm, cut }
     }
 
-    /// The answer was read to its end: the connection is kept for the next request. One whose request is still going up is
-    /// kept when that is through, and closed when its client is `gone` before.
+    /// The other end; a parent, where there is one.
+    pub fn peer(&self) -> SocketAddr {
+        self.warm.peer
+    }
+
+    /// The answer was read to its end: the connection is kept for the next request. One whose request is still going up
+    /// is kept when that is through, and closed when its client is `gone` before.
     pub fn done(self, gone: &CancellationToken) {
         let Lease { origins, key, mut warm, cut } = self;
         if warm.connection.is_ready() {
@@ -304,13 +308,13 @@ impl Lease {
         let (tracker, gone) = (origins.inner.tracker.clone(), gone.clone());
         tracker.spawn(async move {
             tokio::select! {
+                biased;
                 ready = warm.connection.ready() => {
                     cut.away();
                     if ready.is_ok() {
                         origins.keep(key, warm);
                     }
                 }
-                () = origins.inner.closing.cancelled() => cut.away(),
                 () = gone.cancelled() => drop(cut),
             }
         });
@@ -367,14 +371,14 @@ impl Sender<'_> {
         let side = if self.absolute_form() { Side::Parent } else { Side::Origin };
         let Sender { route, mut lease, made } = self;
         let (unsent, error) = match lease.exchange(request).await {
-            Ok(response) => return Ok(Answer { response, lease, made }),
+            Ok(response) => return Ok(Answer { response, lease, remade: None }),
             Err(failed) => *failed,
         };
         let repeat = may_repeat(made.is_none(), unsent.is_some(), copy.is_some(), is_closed(&error));
         let Some(request) = unsent.or(copy).filter(|_| repeat) else { return Err(SendError::Http { side, error }) };
         let Sender { mut lease, made, .. } = Box::pin(lease.origins.fresh(route, lease.key.clone())).await?;
         match lease.exchange(request).await {
-            Ok(response) => Ok(Answer { response, lease, made }),
+            Ok(response) => Ok(Answer { response, lease, remade: made }),
             Err(failed) => Err(SendError::Http { side, error: failed.1 }),
         }
     }
@@ -578,6 +582,7 @@ mod tests {
             let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
             assert!(sender.reused());
             let answer = sender.send(request(method, "/", body)).await;
+            assert!(answer.as_ref().map_or(outcome.is_err(), |answer| answer.remade.is_some()), "{method} {body}");
             assert_eq!(answer.as_ref().map(|_| ()).map_err(SendError::fault), outcome, "{method} {body}");
             assert_eq!(server.peers().len(), if outcome.is_ok() { 2 } else { 1 }, "{method} {body}");
         }
@@ -724,16 +729,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_ends_with_who_reads_its_answer_or_sends_its_request() {
-        let server = Server::start(vec![vec![OK], vec![OK]]).await;
+        let endless = Act::Answer("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok");
+        let server = Server::start(vec![vec![endless], vec![OK]]).await;
         let (origins, ways) = (origins(), egresses(&[], &[]));
         let target = target(&format!("origin.example:{}", server.address.port()));
         let ended = async || within(Duration::from_secs(5), async || origins.inner.tracker.is_empty()).await;
         let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();
         let answer = sender.send(request("GET", "/", "")).await.unwrap();
         assert_eq!(origins.inner.tracker.len(), 1);
-        // The body is still there, but who waited for it lets go.
+        // More of the body is to come, but who waited for it lets go.
         drop(answer.lease);
         ended().await;
+        drop(answer.response);
 
         // The answer comes before the request has gone up, whose body never comes.
         let sender = origins.sender(&ways, id("system"), Scheme::Http, &target, &Anybody).await.unwrap();

@@ -37,7 +37,6 @@ pub struct Carrier {
 }
 
 /// The plan in force and its ways out.
-#[derive(Clone)]
 pub struct Current {
     /// What judges.
     pub plan: Arc<Plan>,

@@ -1,5 +1,6 @@
 //! One absolute-form request and its answer.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::judge::Verdict;
 use super::live::Live;
 use super::tunnel;
 use crate::base::{Direction, Fault, Reason, Scheme, Side, clock};
-use crate::egress::{Admission, Answer, Buffers, SendError, Sender};
+use crate::egress::{Admission, Answer, Buffers, Made, SendError, Sender};
 use crate::relay::http::{self, Via};
 use crate::relay::{Course, PacedBody, Tally as _};
 use crate::tube::Pass;
@@ -51,9 +52,8 @@ pub async fn run(
         live.end(super::live::FINISHED);
         return Ok(answer);
     }
-    let current = carrier.current();
-    let gateway = current.plan.gateway.as_str();
-    if http::passages(request.headers(), gateway) > MOST_PASSAGES {
+    let plan = Arc::clone(&carrier.current().plan);
+    if http::passages(request.headers(), &plan.gateway) > MOST_PASSAGES {
         let why = "this request has passed here before: a parent, or the origin, leads back to this gateway".to_owned();
         return Err(End::Broken(Fault::new(Side::Client, Reason::BadRequest), why));
     }
@@ -62,17 +62,24 @@ pub async fn run(
     let way = carrier.way_of(live);
     let admission = Leave { live, pass: &pass };
     let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &live.about.target, &admission).await?;
-    live.state().left = Some((verdict.egress.clone(), (!sender.through_parent()).then(|| sender.peer().ip())));
-    if let Some(made) = sender.made() {
-        live.open.connected(made.resolve + made.connect);
-        carrier.tubes.round_trip(sender.peer().ip(), made.round_trip);
-    }
-    let request = outgoing(live, &pass, &sender, &current.plan.via, request)?;
+    let direct = !sender.through_parent();
+    let connected = |peer: IpAddr, made: Option<Made>| {
+        live.state().left = Some((verdict.egress.clone(), direct.then_some(peer)));
+        if let Some(made) = made {
+            live.open.connected(made.resolve + made.connect);
+            carrier.tubes.round_trip(peer, made.round_trip);
+        }
+    };
+    connected(sender.peer().ip(), sender.made());
+    let request = outgoing(live, &pass, &sender, &plan.via, request)?;
     let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     pay(live, &pass, Direction::Up, http::head_length(request.headers(), target)).await;
     let far = if sender.absolute_form() { Side::Parent } else { Side::Origin };
-    // Where this is dropped, as when the client goes or the flow is ended, the connection with the origin is closed.
-    let Answer { mut response, lease, .. } = send(live, sender, request).await?;
+    // Where the lease is dropped, as when the client goes or the flow is ended, the connection with the origin is closed.
+    let Answer { mut response, lease, remade } = send(live, sender, request).await?;
+    if remade.is_some() {
+        connected(lease.peer().ip(), remade);
+    }
 
     uncoded(response.headers(), Fault::new(far, Reason::BadAnswer))?;
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -84,7 +91,7 @@ pub async fn run(
     live.open.answered(response.status().as_u16());
     live.open.first_byte();
     let version = response.version();
-    http::towards_client(response.headers_mut(), version, &current.plan.via, upgraded);
+    http::towards_client(response.headers_mut(), version, &plan.via, upgraded);
     // RFC 9112 section 2.3: the version is the sender's own. With the origin's, an HTTP/1.0 answer that broke off would
     // end like one that is whole.
     *response.version_mut() = Version::HTTP_11;

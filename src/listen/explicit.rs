@@ -121,7 +121,8 @@ impl ServeError {
 }
 
 /// Serves the requests of one connection, of which some bytes were read before, one after another, until it closes, is
-/// handed over to a tunnel, or waits for longer than `keep_alive` for the next one. When `drain` is cancelled the request that is under way is the last.
+/// handed over to a tunnel, or waits for longer than `keep_alive` for the next one. When `drain` is cancelled the request
+/// that is under way is the last.
 ///
 /// # Errors
 /// When something came that never became a request: there is no flow then that could keep the record.

@@ -155,10 +155,9 @@ where
             match Pin::new(&mut this.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => this.held = data,
+                    // The last that a body has; nobody asks again after them (RFC 9112 section 7.1).
                     Err(trailers) => {
-                        if this.body.is_end_stream() {
-                            this.end(Ok(()));
-                        }
+                        this.end(Ok(()));
                         return Poll::Ready(Some(Ok(trailers)));
                     }
                 },

@@ -148,14 +148,28 @@ async fn a_body_that_does_not_come_to_its_end_says_whose_doing_it_was() {
 async fn a_silence_breaks_it_off() {
     let world = World::new();
     let silent = || StreamBody::new(futures_util::stream::iter(vec![data(10)]).chain(futures_util::stream::pending()));
-    let idle = Fault::new(Side::Origin, Reason::Idle);
-    let course = Course { idle: Some(Duration::from_millis(30)), ..world.course(Direction::Down) };
+    let idle = Fault::new(Side::Client, Reason::Idle);
+    let course = Course { idle: Some(Duration::from_millis(30)), ..world.course(Direction::Up) };
     let mut body = PacedBody::new(silent(), course);
     assert!(frame(&mut body).await.unwrap().is_ok());
     let error = frame(&mut body).await.unwrap().unwrap_err();
-    assert_eq!(error.fault(Direction::Down), idle);
+    assert_eq!(error.fault(Direction::Up), idle);
     drop(body);
     assert_eq!(world.ended(), [Err(idle)]);
+}
+
+#[tokio::test]
+async fn a_byte_now_and_then_keeps_it_alive() {
+    let world = World::new();
+    // A third of what all of them take.
+    let course = Course { idle: Some(Duration::from_millis(500)), ..world.course(Direction::Up) };
+    let now_and_then = futures_util::stream::iter(0..30).then(async |_| {
+        sleep(Duration::from_millis(50)).await;
+        data(1)
+    });
+    let body = PacedBody::new(StreamBody::new(Box::pin(now_and_then)), course);
+    assert_eq!(body.collect().await.unwrap().to_bytes().len(), 30);
+    assert_eq!(world.ended(), [Ok(())]);
 }
 
 #[tokio::test]

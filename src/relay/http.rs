@@ -7,7 +7,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Version};
 
 /// Headers that belong to one hop, whether or not `Connection` names them (RFC 9110 section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+static HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -43,6 +43,7 @@ pub fn towards_origin(headers: &mut HeaderMap, version: Version, via: &Via, host
 /// Makes the headers of an answer fit for the client. The answer to an upgrade keeps its `Upgrade`.
 pub fn towards_client(headers: &mut HeaderMap, version: Version, via: &Via, upgraded: bool) {
     via.add(headers, version);
+    one_length(headers);
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
@@ -51,6 +52,15 @@ pub fn towards_client(headers: &mut HeaderMap, version: Version, via: &Via, upgr
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
+    }
+}
+
+/// A length that is said twice alike is passed on once (RFC 9110 section 8.6); hyper has refused those that differ.
+fn one_length(headers: &mut HeaderMap) {
+    let Some(value) = headers.get(CONTENT_LENGTH).filter(|value| value.as_bytes().contains(&b',')) else { return };
+    let first = value.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+    if let Ok(first) = HeaderValue::from_bytes(first) {
+        headers.insert(CONTENT_LENGTH, first);
     }
 }
 
@@ -94,8 +104,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // Whoever names these would make the next hop read another message than we did.
-        .filter(|name| *name != CONTENT_LENGTH && *name != HOST)
+        // Whoever names these would make the next hop read another message than we did, or hide where it has been.
+        .filter(|name| ![CONTENT_LENGTH, HOST, VIA].contains(name))
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
@@ -173,6 +183,23 @@ mod tests {
             ]),
             ["accept: */*", "host: nhs.uk", "trailer: x-sum", "via: 1.0 branch", "via: 1.1 gw1"]
         );
+    }
+
+    #[test]
+    fn nobody_can_have_it_hidden_where_a_message_has_been() {
+        assert_eq!(
+            forwarded(&[("connection", "via"), ("via", "1.0 branch")]),
+            ["host: nhs.uk", "via: 1.0 branch", "via: 1.1 gw1"]
+        );
+    }
+
+    #[test]
+    fn a_length_that_an_origin_says_twice_is_told_once() {
+        for (said, told) in [("2, 2", "2"), ("2 ,2", "2"), ("2", "2")] {
+            let mut headers = headers(&[("content-length", said)]);
+            towards_client(&mut headers, Version::HTTP_11, &Via::new("gw1"), false);
+            assert_eq!(headers.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), [told], "{said}");
+        }
     }
 
     #[test]

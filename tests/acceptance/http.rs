@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clients::curl;
 use crate::world::setup::{BLOCKED, IDN, NEWS};
-use crate::world::{Answer, Origin, Setup, Wire, World, tool, until};
+use crate::world::{Answer, Origin, Record, Setup, Wire, World, tool, until};
 
 #[test]
 fn one_connection_carries_many_requests_on_both_sides() {
@@ -156,6 +156,10 @@ fn chunks_and_trailers_pass_both_ways() {
         assert_eq!(request.body, b"hello!");
         assert_eq!(request.trailers, [("x-up".to_owned(), "6".to_owned())], "{request:?}");
     }
+    assert_eq!(origin.connections(), 1, "a body with trailers ends well, and its connection is used again");
+    drop(wire);
+    let ends: Vec<_> = world.finish().iter().map(Record::end).collect();
+    assert_eq!(ends, ["client: finished", "client: finished"]);
 }
 
 #[test]
