@@ -324,6 +324,14 @@ impl Lease {
     pub fn given_up(self) {
         self.cut.away();
     }
+
+    /// One request, one answer. A request that never left comes back with the error.
+    async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Unanswered> {
+        self.warm.connection.try_send_request(request).await.map_err(|mut failed| {
+            let unsent = failed.take_message();
+            Box::new((unsent, failed.into_error()))
+        })
+    }
 }
 
 impl Sender<'_> {
@@ -381,16 +389,6 @@ impl Sender<'_> {
             Ok(response) => Ok(Answer { response, lease, remade: made }),
             Err(failed) => Err(SendError::Http { side, error: failed.1 }),
         }
-    }
-}
-
-impl Lease {
-    /// One request, one answer. A request that never left comes back with the error.
-    async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Unanswered> {
-        self.warm.connection.try_send_request(request).await.map_err(|mut failed| {
-            let unsent = failed.take_message();
-            Box::new((unsent, failed.into_error()))
-        })
     }
 }
 
