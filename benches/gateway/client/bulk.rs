@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,15 @@ impl Bulk {
         let mark = parties.mark();
         let bytes = ends.carry(self.seconds)?;
         Ok(Found { spans: vec![parties.since(&mark, bytes as f64)], ..Found::default() })
+    }
+
+    /// Carries bytes until somebody is done.
+    pub fn until(&self, road: &Road, done: &AtomicBool) -> io::Result<()> {
+        let mut ends = self.open(road)?;
+        while !done.load(Ordering::Relaxed) {
+            ends.carry(self.warm)?;
+        }
+        Ok(())
     }
 
     fn open(&self, road: &Road) -> io::Result<Ends> {

@@ -1,12 +1,14 @@
-//! Small messages to and fro in one tunnel.
+//! Small messages to and fro in one tunnel, alone or beside bulk.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, Road, Waits};
+use super::{Bulk, Found, Road, Waits};
 use crate::account::Parties;
 use crate::hello::Wish;
 
@@ -16,6 +18,8 @@ pub struct Ping {
     /// Round trips before any counts.
     pub warm: usize,
     pub count: usize,
+    /// What other tunnels carry meanwhile; how long is not asked of it.
+    pub beside: Option<Bulk>,
 }
 
 /// Bytes of a message.
@@ -23,6 +27,18 @@ const MESSAGE: usize = 64;
 
 impl Ping {
     pub fn run(&self, road: &Road, parties: &Parties) -> io::Result<Found> {
+        let done = AtomicBool::new(false);
+        scope(|threads| {
+            let others = self.beside.as_ref().map(|bulk| threads.spawn(|| bulk.until(road, &done)));
+            let found = self.alone(road, parties);
+            done.store(true, Ordering::Relaxed);
+            let carried = others.map_or(Ok(Ok(())), |others| others.join());
+            carried.map_err(|_| io::Error::other("the bulk's thread panicked"))??;
+            found
+        })
+    }
+
+    fn alone(&self, road: &Road, parties: &Parties) -> io::Result<Found> {
         let mut stream = road.open(Wish::Echo)?;
         pings(&mut stream, self.warm)?;
         let mark = parties.mark();

@@ -62,7 +62,7 @@ pub struct Played {
 }
 
 impl Scene {
-    pub const ALL: [&Scene; 11] = [
+    pub const ALL: [&Scene; 12] = [
         &bulk::DOWN_1,
         &bulk::DOWN_16,
         &bulk::UP_1,
@@ -70,6 +70,7 @@ impl Scene {
         &short::CONNECT,
         &short::HTTP,
         &short::PING,
+        &short::BESIDE,
         &memory::IDLE,
         &memory::MANY,
         &shaped::SHAPED,

@@ -2,7 +2,7 @@
 
 use super::{Played, Row, Scene, Stage, Takes};
 use crate::Outcome;
-use crate::client::{Ping, Requests, Tunnels, Work};
+use crate::client::{Bulk, Ping, Requests, Tunnels, Way, Work};
 use crate::figure::Unit;
 use crate::peer::{Goal, Peer};
 use crate::place::Layout;
@@ -42,10 +42,22 @@ pub const PING: Scene = Scene {
     play: ping,
 };
 
+pub const BESIDE: Scene = Scene {
+    name: "beside",
+    rows: &[
+        Row::more("beside.p50", "64-byte ping-pong beside 16 tunnels down: p50 us", Unit::Micros),
+        Row::more("beside.p99", "the same: p99 us", Unit::Micros),
+    ],
+    rounds: 3,
+    takes: Takes::Everybody,
+    play: beside,
+};
+
 const FEW: usize = 8;
 const CROWD: usize = 64;
 const CONNECTIONS: usize = 32;
 const PINGS: usize = 20_000;
+const BULK: usize = 16;
 
 fn connect(stage: &Stage, peer: &Peer) -> Outcome<Played> {
     let layout = Layout::apart(&stage.cores);
@@ -79,7 +91,7 @@ fn http(stage: &Stage, peer: &Peer) -> Outcome<Played> {
 
 fn ping(stage: &Stage, peer: &Peer) -> Outcome<Played> {
     let layout = Layout::together(&stage.cores);
-    let work = Ping { warm: PINGS / 10, count: PINGS };
+    let work = Ping { warm: PINGS / 10, count: PINGS, beside: None };
     let found = stage.once(&layout, peer, Goal::Clinical, Work::Ping(work))?;
     let ([span], [waits]) = (&found.spans[..], &found.waits[..]) else { return Err("no span".into()) };
     let mut played = Played::new(0);
@@ -87,5 +99,17 @@ fn ping(stage: &Stage, peer: &Peer) -> Outcome<Played> {
     played.figure("ping.p50", waits.p50);
     played.figure("ping.p99", waits.p99);
     played.spans.push(("ping.cpu", *span));
+    Ok(played)
+}
+
+fn beside(stage: &Stage, peer: &Peer) -> Outcome<Played> {
+    let layout = Layout::apart(&stage.cores);
+    let bulk = Bulk { way: Way::Down, tunnels: BULK, warm: stage.pace.warm, seconds: stage.pace.seconds };
+    let work = Ping { warm: PINGS / 2000, count: PINGS / 200, beside: Some(bulk) };
+    let found = stage.once(&layout, peer, Goal::Clinical, Work::Ping(work))?;
+    let [waits] = &found.waits[..] else { return Err("no waits".into()) };
+    let mut played = Played::new(layout.others.len());
+    played.figure("beside.p50", waits.p50);
+    played.figure("beside.p99", waits.p99);
     Ok(played)
 }
