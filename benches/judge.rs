@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // a bench stops where it cannot be set up
 
 use clearway::base::{Calendar, CategoryId, Host, Name, Source};
-use clearway::category::{Catalog, Category, Entry, Pattern, Spec};
+use clearway::category::{Catalog, Category, Entry, Pattern, Seed, Spec};
 use clearway::policy::{self, Action, Policy, Question, Rule, Text};
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ fn seeded(number: u64) -> Name {
 
 fn catalog() -> Catalog {
     let source = Source::new("list.txt", 1);
-    let entry = |number| Entry { pattern: Pattern::Suffix(seeded(number)), source: source.clone(), imported: true };
+    let entry = |number| Entry { pattern: Pattern::Suffix(seeded(number)), source: source.clone() };
     let category = |place: u64| Category {
         id: CategoryId::from(format!("category-{place}").as_str()),
         tube: Some("internet".into()),
@@ -34,23 +34,27 @@ fn catalog() -> Catalog {
         lists: Vec::new(),
         source: source.clone(),
     };
-    Catalog::new(&Spec { categories: (0..CATEGORIES).map(category).collect(), other: "internet".into() })
+    Catalog::new(&Spec {
+        categories: (0..CATEGORIES).map(category).collect(),
+        other: "internet".into(),
+        seed: Seed::of_process(),
+    })
 }
 
 #[divan::bench]
 fn classify_hit(bencher: Bencher<'_, '_>) {
     let catalog = catalog();
     let host: Host = format!("www.{}", seeded(77_777)).parse().unwrap();
-    assert!(!catalog.classify(&host).as_slice().is_empty());
-    bencher.bench(|| catalog.classify(black_box(&host)));
+    assert!(!catalog.classify(&host, None).as_slice().is_empty());
+    bencher.bench(|| catalog.classify(black_box(&host), None));
 }
 
 #[divan::bench]
 fn classify_miss(bencher: Bencher<'_, '_>) {
     let catalog = catalog();
     let host: Host = "referrals.hospital.wales.nhs.uk".parse().unwrap();
-    assert!(catalog.classify(&host).as_slice().is_empty());
-    bencher.bench(|| catalog.classify(black_box(&host)));
+    assert!(catalog.classify(&host, None).as_slice().is_empty());
+    bencher.bench(|| catalog.classify(black_box(&host), None));
 }
 
 #[divan::bench(sample_count = 5)]

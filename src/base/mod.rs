@@ -21,5 +21,5 @@ pub use id::{CategoryId, EgressId, GroupId, ListenerId, RuleId, TubeId};
 pub use rate::{Direction, Rate, Size, Span};
 pub use scheme::Scheme;
 pub use source::Source;
-pub use target::Target;
+pub use target::{Page, Target};
 pub use window::Window;

@@ -15,6 +15,15 @@ pub struct Target {
     pub port: u16,
 }
 
+/// A target, and as much of the page on it as a gateway can see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The host and port.
+    pub target: Target,
+    /// The path and query of an `http` URL, without the first `/`; of others none can be seen.
+    pub path: Option<Box<str>>,
+}
+
 /// Why a text is not a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
@@ -85,6 +94,17 @@ impl FromStr for Target {
     }
 }
 
+impl FromStr for Page {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let target = text.parse()?;
+        let plain = text.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("http"));
+        let path = plain.map(|(_, rest)| rest.split('#').next().unwrap_or_default().split_once('/'));
+        Ok(Page { target, path: path.map(|path| path.map_or("", |(_, path)| path).into()) })
+    }
+}
+
 /// `host:port`, an IPv6 address in brackets.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,6 +132,18 @@ mod tests {
             ("nhs.uk/path", "nhs.uk:443"),
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_page_is_seen_where_it_goes_unencrypted() {
+        for (text, path) in [
+            ("http://x.example/a/b?q=1#c", Some("a/b?q=1")),
+            ("http://x.example", Some("")),
+            ("https://x.example/a", None),
+            ("x.example/a", None),
+        ] {
+            assert_eq!(text.parse::<Page>().unwrap().path.as_deref(), path, "{text}");
         }
     }
 

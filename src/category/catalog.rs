@@ -1,19 +1,31 @@
 //! All categories in memory: a host goes in, the categories it is in come out.
 
-use super::mark::{Files, Mark};
+use super::key::Seed;
+use super::list::Effect;
 use super::matches::{Match, Matched, Matches};
+use super::names::Names;
 use super::network::Networks;
+use super::pages::Pages;
+use super::segment::{Segment, Segments};
 use super::spec::{Category, Pattern, Spec};
-use super::suffix::Suffixes;
+use super::wild::{Wild, Wilds};
 use crate::base::{CategoryId, Host, TubeId};
 
 /// The categories of a configuration, ready to be asked. It never changes.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     categories: Vec<Known>,
-    names: Suffixes,
+    seed: Seed,
+    names: Names,
     networks: Networks,
-    files: Files,
+    /// What is looked for in names.
+    wilds: Wilds,
+    /// What is looked for in the addresses of pages.
+    page_wilds: Wilds,
+    pages: Pages,
+    /// The text of each of those, by its entry.
+    wild: Vec<(u32, Wild)>,
+    segments: Segments,
     other: TubeId,
 }
 
@@ -23,123 +35,219 @@ struct Known {
     id: CategoryId,
     tube: Option<TubeId>,
     protected: bool,
+    /// Some entry of its lists is more than a match, so that none can stand for another list's.
+    has_effects: bool,
 }
+
+/// An entry that matches, and how it reads.
+type Hit = (u32, Matched);
 
 impl Catalog {
     /// Takes up every entry of every category.
     pub fn new(spec: &Spec) -> Self {
-        Self::of(&spec.categories, spec.other.clone())
-    }
-
-    /// The same for some of the categories.
-    pub(super) fn of<'a>(categories: impl IntoIterator<Item = &'a Category>, other: TubeId) -> Self {
+        let names = |category: &Category| {
+            let own = category.entries.iter().filter(|entry| !matches!(entry.pattern, Pattern::Network(_))).count();
+            own + category.lists.iter().map(|list| list.counts.names()).sum::<usize>()
+        };
+        let under = spec.categories.iter().flat_map(|category| &category.lists).any(|list| list.counts.under > 0);
         let mut catalog = Catalog {
             categories: Vec::new(),
-            names: Suffixes::default(),
+            seed: spec.seed,
+            names: Names::with_room(spec.categories.iter().map(names).sum(), under),
             networks: Networks::default(),
-            files: Files::default(),
-            other,
+            wilds: Wilds::default(),
+            page_wilds: Wilds::default(),
+            pages: Pages::default(),
+            wild: Vec::new(),
+            segments: Segments::default(),
+            other: spec.other.clone(),
         };
-        for (number, category) in (0u32..).zip(categories) {
+        for (number, category) in (0u32..).zip(&spec.categories) {
             catalog.add(number, category);
         }
-        catalog
+        let (pages, names): (Vec<_>, Vec<_>) = catalog
+            .wild
+            .iter()
+            .map(|(entry, wild)| (wild, *entry))
+            .partition(|(wild, _)| matches!(wild, Wild::Page(_)));
+        let (wilds, page_wilds) = (Wilds::new(names), Wilds::new(pages));
+        Catalog { wilds, page_wilds, ..catalog }
     }
 
+    /// A table keeps the first of equal entries of a category. Its own go first, because an imported one does not match
+    /// where another category protects the name.
     fn add(&mut self, number: u32, category: &Category) {
-        let Category { id, tube, protected, entries, .. } = category;
-        self.categories.push(Known { id: id.clone(), tube: tube.clone(), protected: *protected });
-        // A table keeps the first of equal entries. The policy's own go first, because an imported one does not match
-        // where another category protects the name.
-        let (imported, own): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.imported);
-        for entry in own.into_iter().chain(imported) {
-            let exact = matches!(entry.pattern, Pattern::Exact(_));
-            let mark = Mark::new(number, entry, exact, &mut self.files);
+        let Category { id, tube, protected, entries, lists, .. } = category;
+        let has_effects = lists.iter().any(|list| !list.effects.is_empty());
+        self.categories.push(Known { id: id.clone(), tube: tube.clone(), protected: *protected, has_effects });
+        let segments = &mut self.segments;
+        let first = segments.own(number, entries);
+        for (next, entry) in (first..).zip(entries) {
             match &entry.pattern {
-                Pattern::Suffix(name) | Pattern::Exact(name) => self.names.add(name, mark),
-                Pattern::Network(network) => self.networks.add(*network, mark),
+                Pattern::Suffix(name) | Pattern::Exact(name) => {
+                    let key = self.seed.key(name.as_str(), entry.pattern.reach());
+                    self.names.add(key, next, |held| stands_for(segments, &self.categories, held, next));
+                }
+                Pattern::Network(network) => {
+                    self.networks.add(*network, next, |held| stands_for(segments, &self.categories, held, next));
+                }
             }
+        }
+        for list in lists {
+            let first = segments.list(number, &list.places, &list.effects);
+            for (entry, key) in (first..).zip(&list.keys).filter(|(_, key)| **key != 0) {
+                self.names.add(*key, entry, |held| stands_for(segments, &self.categories, held, entry));
+            }
+            for (network, entry) in &list.networks {
+                let entry = first + entry;
+                self.networks.add(*network, entry, |held| stands_for(segments, &self.categories, held, entry));
+            }
+            self.wild.extend(list.wild.iter().map(|(wild, entry)| (first + entry, wild.clone())));
+            list.urls.iter().for_each(|(url, entry)| self.pages.add(&self.seed, url, first + entry));
         }
     }
 
-    /// The categories a host is in: a name by the entries on it and its parents, an address by the networks around it.
-    pub fn classify(&self, host: &Host) -> Matches {
-        let hits: Vec<(Mark, Matched)> = match host {
-            Host::Name(name) => self.names.find(name).map(|hit| (hit.mark, hit.matched(name))).collect(),
-            Host::Addr(address) => self.networks.find(*address).map(|hit| (hit.mark, hit.matched())).collect(),
-        };
-        let found = self.choose(hits);
-        Matches::new(found, self.other.clone())
-    }
-
-    /// The most specific entry that holds everything a pattern does; a name on an exact entry's name counts.
-    pub(super) fn over(&self, pattern: &Pattern) -> Option<Match> {
-        match pattern {
-            Pattern::Suffix(name) | Pattern::Exact(name) => {
-                let hit = self.names.find(name).next()?;
-                Some(self.matched(hit.mark, hit.matched(name)))
+    /// The categories a host is in: a name by the entries on it and its parents, then by what it contains; an address by
+    /// the networks around it. Where a plain request shows its path, which begins after the first `/`, pages come first.
+    pub fn classify(&self, host: &Host, path: Option<&str>) -> Matches {
+        let mut hits = Vec::new();
+        if let Some(path) = path {
+            let found = self.pages.find(&self.seed, host, path).into_iter();
+            hits.extend(found.map(|(front, entry)| (entry, Matched::page(host, front))));
+        }
+        match host {
+            Host::Name(name) => {
+                let found = self.names.find(&self.seed, name.as_str()).into_iter();
+                hits.extend(found.map(|hit| (hit.entry, Matched::name(name, hit.start, hit.reach))));
+                hits.extend(self.wilds.find(name.as_str()).into_iter().filter_map(|entry| self.wild_hit(entry)));
             }
-            Pattern::Network(network) => {
-                let hit = self.networks.find(network.network()).find(|hit| hit.network.covers(network))?;
-                Some(self.matched(hit.mark, hit.matched()))
+            Host::Addr(address) => {
+                let found = self.networks.find(*address);
+                hits.extend(found.map(|(network, entry)| (entry, Matched::network(network))));
             }
         }
+        if !self.page_wilds.is_empty() {
+            let page = path.map_or_else(|| host.to_string(), |path| format!("{host}/{path}"));
+            hits.extend(self.page_wilds.find(&page).into_iter().filter_map(|entry| self.wild_hit(entry)));
+        }
+        Matches::new(self.choose(hits), self.other.clone())
+    }
+
+    /// Whether any entry is about pages rather than hosts.
+    pub fn sees_pages(&self) -> bool {
+        !self.pages.is_empty() || !self.page_wilds.is_empty()
+    }
+
+    fn wild_hit(&self, entry: u32) -> Option<Hit> {
+        let at = self.wild.binary_search_by_key(&entry, |(entry, _)| *entry).ok()?;
+        Some((entry, Matched::wild(self.wild[at].1.clone())))
     }
 
     /// One match a category out of hits that come the most specific first. Where a protected category is among them,
     /// what lists say of categories without protection counts for nothing.
-    fn choose(&self, hits: Vec<(Mark, Matched)>) -> Vec<Match> {
-        let protects = |mark: Mark| self.categories[mark.category as usize].protected;
-        let guarded = hits.iter().any(|(mark, _)| protects(*mark));
+    fn choose(&self, mut hits: Vec<Hit>) -> Vec<Match> {
+        self.except(&mut hits);
+        let whose = |entry: u32| {
+            let (_, segment) = self.segments.of(entry)?;
+            Some((segment, self.categories.get(segment.category as usize)?))
+        };
+        let guarded = hits.iter().any(|(entry, _)| whose(*entry).is_some_and(|(_, known)| known.protected));
         let mut found: Vec<Match> = Vec::new();
-        for (mark, entry) in hits {
-            let silenced = guarded && mark.imported && !protects(mark);
-            let id = &self.categories[mark.category as usize].id;
+        for (entry, matched) in hits {
+            let Some((segment, Known { id, tube, protected, .. })) = whose(entry) else { continue };
+            let silenced = guarded && segment.is_imported() && !protected;
             if !silenced && !found.iter().any(|known| known.category == *id) {
-                found.push(self.matched(mark, entry));
+                let source = segment.source(entry);
+                found.push(Match { category: id.clone(), tube: tube.clone(), entry: matched, source });
             }
         }
         found
     }
 
-    fn matched(&self, mark: Mark, entry: Matched) -> Match {
-        let Known { id, tube, .. } = &self.categories[mark.category as usize];
-        Match { category: id.clone(), tube: tube.clone(), entry, source: self.files.source(mark) }
+    /// Takes away what lists take back themselves. An exception is about its own list alone.
+    fn except(&self, hits: &mut Vec<Hit>) {
+        let effect = |entry: u32| {
+            let (at, segment) = self.segments.of(entry)?;
+            Some((at, segment.effect(entry)?))
+        };
+        let effects: Vec<_> = hits.iter().map(|(entry, _)| effect(*entry)).collect();
+        if effects.iter().all(Option::is_none) {
+            return;
+        }
+        let mut place = 0;
+        hits.retain(|(entry, _)| {
+            let (here, own) = (place, effects[place].map(|(_, effect)| effect));
+            place += 1;
+            let Some((list, _)) = self.segments.of(*entry) else { return false };
+            let of_list = |of: &Option<(usize, Effect)>| of.filter(|(at, _)| *at == list).map(|(_, effect)| effect);
+            let spared = effects[..here].iter().any(|of| of_list(of) == Some(Effect::Spare));
+            let excepted = effects.iter().any(|of| of_list(of) == Some(Effect::Except));
+            match own {
+                Some(Effect::Except | Effect::Spare) => false,
+                Some(Effect::Insist) => !spared,
+                None => !spared && !excepted,
+            }
+        });
     }
+}
+
+/// Whether an entry of the table makes another of the same name or network superfluous: two lists of a category often
+/// share names. Not where one of them takes names back.
+fn stands_for(segments: &Segments, categories: &[Known], held: u32, entry: u32) -> bool {
+    let of = |entry| {
+        segments.of(entry).map(|(at, segment): (usize, &Segment)| (at, segment.category, segment.effect(entry)))
+    };
+    let (Some((at, category, effect)), Some((own, own_category, own_effect))) = (of(held), of(entry)) else {
+        return true;
+    };
+    let apart = categories.get(category as usize).is_some_and(|known| known.has_effects) && at != own;
+    category == own_category && effect == own_effect && !apart
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use std::sync::Arc;
+
     use crate::base::Source;
-    use crate::category::{Collision, Entry};
+    use crate::category::list::{Format, List, Watch, read};
+    use crate::category::{Entry, Guard};
     use proptest::prelude::*;
 
-    /// A category from its own entries and, each with a `+` in front, imported ones.
+    fn seed() -> Seed {
+        Seed::new(*b"0123456789abcdefghijklmnopqrstuvwxyzABCD")
+    }
+
+    fn list(path: &str, format: Format, text: &str) -> List {
+        let shelf = |_: &Path| Ok(text.as_bytes().to_vec());
+        read(Path::new(path), format, &shelf, &seed(), Watch::Over(&Guard::default())).unwrap()
+    }
+
+    /// A category from its own entries and, each with a `+` in front, a list's.
     fn category(id: &str, tube: Option<&str>, protected: bool, entries: &[&str]) -> Category {
-        let entry = |(line, text): (u32, &&str)| {
-            let (imported, text) = text.strip_prefix('+').map_or((false, *text), |text| (true, text));
-            let file = if imported { format!("{id}.txt") } else { "policy.toml".to_owned() };
-            Entry { pattern: text.parse().unwrap(), source: Source::new(file, line), imported }
-        };
+        let own = (1u32..).zip(entries).filter(|(_, text)| !text.starts_with('+'));
+        let own =
+            own.map(|(line, text)| Entry { pattern: text.parse().unwrap(), source: Source::new("policy.toml", line) });
+        let listed: Vec<_> = entries.iter().map(|text| text.strip_prefix('+').unwrap_or_default()).collect();
         Category {
             id: id.into(),
             tube: tube.map(TubeId::from),
             about: None,
             protected,
-            entries: (1u32..).zip(entries).map(entry).collect(),
-            lists: Vec::new(),
+            entries: own.collect(),
+            lists: vec![Arc::new(list(&format!("{id}.txt"), Format::Plain, &listed.join("\n")))],
             source: Source::new("policy.toml", 1),
         }
     }
 
     fn catalog(categories: Vec<Category>) -> Catalog {
-        Catalog::new(&Spec { categories, other: "internet".into() })
+        Catalog::new(&Spec { categories, other: "internet".into(), seed: seed() })
     }
 
     /// `category: entry` of every match, then the flow's category and tube.
     fn told(catalog: &Catalog, host: &str) -> (Vec<String>, String) {
-        let matches = catalog.classify(&host.parse().unwrap());
+        let matches = catalog.classify(&host.parse().unwrap(), None);
         let found = matches.as_slice().iter().map(|found| format!("{}: {}", found.category, found.entry)).collect();
         let tube = matches.tube();
         (found, format!("{} in {tube}", matches.category()))
@@ -259,7 +367,7 @@ mod tests {
     fn a_match_says_where_its_entry_stands() {
         let catalog = catalog(vec![category("social", None, false, &["+x.example", "+y.example", "z.example"])]);
         for (host, source) in [("a.y.example", "social.txt:2"), ("z.example", "policy.toml:3")] {
-            let matches = catalog.classify(&host.parse().unwrap());
+            let matches = catalog.classify(&host.parse().unwrap(), None);
             assert_eq!(matches.as_slice()[0].source.to_string(), source, "{host}");
         }
     }
@@ -270,13 +378,13 @@ mod tests {
             category("web", Some("internet"), false, &["example"]),
             category("clinic", None, false, &["nhs.example"]),
         ]);
-        let asked = |host: &str| catalog.classify(&host.parse().unwrap()).categories().to_vec();
+        let asked = |host: &str| catalog.classify(&host.parse().unwrap(), None).categories().to_vec();
         assert_eq!(asked("a.nhs.example"), ["clinic".into(), "web".into()]);
         assert_eq!(asked("nhs.uk"), [CategoryId::from(crate::category::OTHER)]);
     }
 
     /// The contract's words as a walk over all entries: specificity first, then the order of the categories.
-    fn naive(categories: &[Category], host: &Host) -> Vec<(CategoryId, String)> {
+    fn naive(categories: &[(Category, Vec<String>)], host: &Host) -> Vec<(CategoryId, String)> {
         let specificity = |pattern: &Pattern| match (pattern, host) {
             (Pattern::Exact(of), Host::Name(name)) => (of == name).then(|| (of.as_str().len(), 1)),
             (Pattern::Suffix(of), Host::Name(name)) => name.is_within(of).then(|| (of.as_str().len(), 0)),
@@ -285,17 +393,20 @@ mod tests {
         };
         let mut hits: Vec<_> = (0usize..)
             .zip(categories)
-            .flat_map(|(place, category)| category.entries.iter().map(move |entry| (place, category, entry)))
-            .filter_map(|(place, category, entry)| Some((specificity(&entry.pattern)?, place, category, entry)))
+            .flat_map(|(place, (category, entries))| entries.iter().map(move |entry| (place, category, entry)))
+            .filter_map(|(place, category, entry)| {
+                let pattern: Pattern = entry.trim_start_matches('+').parse().unwrap();
+                Some((specificity(&pattern)?, place, category, (entry.starts_with('+'), pattern)))
+            })
             .collect();
         if hits.iter().any(|(_, _, category, _)| category.protected) {
-            hits.retain(|(_, _, category, entry)| category.protected || !entry.imported);
+            hits.retain(|(_, _, category, (imported, _))| category.protected || !imported);
         }
         hits.sort_by_key(|(specific, place, ..)| (std::cmp::Reverse(*specific), *place));
         let mut answer: Vec<(CategoryId, String)> = Vec::new();
-        for (_, _, category, entry) in hits {
+        for (_, _, category, (_, pattern)) in hits {
             if !answer.iter().any(|(id, _)| *id == category.id) {
-                answer.push((category.id.clone(), entry.pattern.to_string()));
+                answer.push((category.id.clone(), pattern.to_string()));
             }
         }
         answer
@@ -336,13 +447,14 @@ mod tests {
         prop_oneof![names().prop_map(|name| name.parse().unwrap()), addresses().prop_map(Host::from)]
     }
 
-    fn specs() -> impl Strategy<Value = Vec<Category>> {
+    /// Categories, and what each was made from.
+    fn specs() -> impl Strategy<Value = Vec<(Category, Vec<String>)>> {
         let one = (prop::bool::weighted(0.3), prop::collection::vec(entries(), 0..12));
         prop::collection::vec(one, 0..5).prop_map(|all| {
             let all = all.iter().enumerate();
             all.map(|(place, (protected, entries))| {
-                let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-                category(&place.to_string(), None, *protected, &entries)
+                let texts: Vec<&str> = entries.iter().map(String::as_str).collect();
+                (category(&place.to_string(), None, *protected, &texts), entries.clone())
             })
             .collect()
         })
@@ -354,61 +466,85 @@ mod tests {
         #[test]
         fn the_tables_answer_as_a_walk_over_all_entries(categories in specs(), host in hosts()) {
             let expected = naive(&categories, &host);
-            let matches = catalog(categories).classify(&host);
+            let matches = catalog(categories.into_iter().map(|(category, _)| category).collect()).classify(&host, None);
             let found: Vec<_> = matches.as_slice().iter()
                 .map(|found| (found.category.clone(), found.entry.to_string()))
                 .collect();
             prop_assert_eq!(found, expected);
         }
-
-        #[test]
-        fn a_collision_is_an_import_that_a_protected_entry_holds(categories in specs()) {
-            let spec = Spec { categories, other: "internet".into() };
-            let holds = |protected: &Pattern, entry: &Pattern| match (protected, entry) {
-                (Pattern::Suffix(of), Pattern::Suffix(name) | Pattern::Exact(name)) => name.is_within(of),
-                (Pattern::Exact(of), Pattern::Suffix(name) | Pattern::Exact(name)) => name == of,
-                (Pattern::Network(of), Pattern::Network(network)) => of.covers(network),
-                _ => false,
-            };
-            let protected: Vec<&Entry> = spec.categories.iter()
-                .filter(|category| category.protected)
-                .flat_map(|category| &category.entries)
-                .collect();
-            let expected: Vec<(&CategoryId, &Entry)> = spec.categories.iter()
-                .filter(|category| !category.protected)
-                .flat_map(|category| category.entries.iter().map(move |entry| (&category.id, entry)))
-                .filter(|(_, entry)| entry.imported)
-                .filter(|(_, entry)| protected.iter().any(|protected| holds(&protected.pattern, &entry.pattern)))
-                .collect();
-            let found = crate::category::collisions(&spec.categories);
-            let taken: Vec<_> = found.iter().map(|collision| (collision.category, collision.entry)).collect();
-            prop_assert_eq!(taken, expected);
-        }
     }
 
     #[test]
-    fn a_collision_names_the_protected_entry_and_the_line_that_would_take_it() {
-        let spec = Spec {
-            categories: vec![
-                category("gambling", None, false, &["+clinic.nhs.example", "+bet.example", "nhs.example", "+example"]),
-                category("clinical", None, true, &["nhs.example", "=only.example"]),
-                category("ads", None, false, &["+only.example", "+a.only.example"]),
-            ],
-            other: "internet".into(),
+    fn what_a_list_takes_back_is_not_in_it_but_may_be_in_another() {
+        let filter = "||example.com^\n@@||good.example.com^\n||bad.good.example.com^$important\n||good.example.com^\n";
+        let zone = "*.example.net CNAME .\na.example.net CNAME rpz-passthru.\n*.a.example.net CNAME .\n";
+        let with = |id: &str, lists: Vec<List>| Category {
+            lists: lists.into_iter().map(Arc::new).collect(),
+            ..category(id, None, false, &[])
         };
-        let told: Vec<String> = crate::category::collisions(&spec.categories)
-            .iter()
-            .map(|Collision { protected, category, entry }| {
-                let Match { category: of, entry: name, source, .. } = protected;
-                format!("{category} {} {} takes {name} of {of} at {source}", entry.pattern, entry.source)
-            })
-            .collect();
-        assert_eq!(
-            told,
-            [
-                "gambling clinic.nhs.example gambling.txt:1 takes nhs.example of clinical at policy.toml:1",
-                "ads only.example ads.txt:1 takes =only.example of clinical at policy.toml:2",
-            ]
+        let catalog = catalog(vec![
+            with(
+                "ads",
+                vec![list("ads.txt", Format::Adguard, filter), list("more.txt", Format::Plain, "m.good.example.com")],
+            ),
+            with("zone", vec![list("zone.txt", Format::Rpz, zone)]),
+            with("web", vec![list("web.txt", Format::Plain, "example.com")]),
+        ]);
+        check(
+            &catalog,
+            &[
+                ("www.example.com", &["ads: example.com", "web: example.com"], "ads in internet"),
+                ("www.good.example.com", &["web: example.com"], "web in internet"),
+                ("x.bad.good.example.com", &["ads: bad.good.example.com", "web: example.com"], "ads in internet"),
+                ("m.good.example.com", &["ads: m.good.example.com", "web: example.com"], "ads in internet"),
+                ("b.example.net", &["zone: *.example.net"], "zone in internet"),
+                ("example.net", &[], "other in internet"),
+                ("a.example.net", &[], "other in internet"),
+                // More specific than the exception.
+                ("b.a.example.net", &["zone: *.a.example.net"], "zone in internet"),
+            ],
         );
+    }
+
+    #[test]
+    fn words_inside_a_name_come_after_entries_on_it_and_pages_before() {
+        let words = "keyword:casino\nregexp:^www\\.x[0-9]+\\.example$\nfull:casino.example\n";
+        let with = |id: &str, list: List| Category { lists: vec![Arc::new(list)], ..category(id, None, false, &[]) };
+        let pages = |file: &Path| match file.to_str() {
+            Some("ut1/urls") => Ok(b"x7.example/news\n".to_vec()),
+            _ => Ok(b"/search\\?q=[0-9]+$\n".to_vec()),
+        };
+        struct Folder<F>(F);
+        impl<F: Fn(&Path) -> std::io::Result<Vec<u8>>> crate::category::list::Shelf for Folder<F> {
+            fn bytes(&self, file: &Path) -> std::io::Result<Vec<u8>> {
+                (self.0)(file)
+            }
+
+            fn folder(&self, folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+                Ok(vec![folder.join("expressions"), folder.join("urls")])
+            }
+        }
+        let guard = Guard::default();
+        let pages = read(Path::new("ut1"), Format::Ut1, &Folder(pages), &seed(), Watch::Over(&guard)).unwrap();
+        let catalog = catalog(vec![
+            with("words", list("words", Format::V2fly, words)),
+            with("pages", pages),
+            category("web", None, false, &["example"]),
+        ]);
+        assert!(catalog.sees_pages());
+        for (host, path, expected) in [
+            ("casino.example", None, &["words: =casino.example", "web: example"][..]),
+            ("www.casino.example", None, &["web: example", "words: keyword:casino"]),
+            ("www.x7.example", None, &["web: example", r"words: regexp:^www\.x[0-9]+\.example$"]),
+            ("x7.example", Some("news/today"), &["pages: x7.example/news", "web: example"]),
+            ("x7.example", Some("newsletter"), &["web: example"]),
+            ("x7.example", None, &["web: example"]),
+            ("192.0.2.1", Some("search?q=12"), &[r"pages: regexp:/search\?q=[0-9]+$"]),
+        ] {
+            let matches = catalog.classify(&host.parse().unwrap(), path);
+            let found: Vec<_> =
+                matches.as_slice().iter().map(|found| format!("{}: {}", found.category, found.entry)).collect();
+            assert_eq!(found, expected, "{host} {path:?}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::base::{CategoryId, Cidr, Name, Source, TubeId};
+use super::key::Reach;
+use super::wild::Wild;
+use crate::base::{CategoryId, Cidr, Host, Name, Source, TubeId};
 
 /// The built-in category of what matches no other.
 pub const OTHER: &str = "other";
@@ -37,8 +39,10 @@ pub struct Matched(Part);
 /// A name entry is kept as the part of the matched name that it covers, which costs no allocation.
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
-    Name { name: Name, start: usize, exact: bool },
+    Name { name: Name, start: usize, reach: Reach },
     Network(Cidr),
+    Wild(Wild),
+    Page(String),
 }
 
 impl Matches {
@@ -84,8 +88,18 @@ impl Matches {
 
 impl Matched {
     /// The entry whose name begins at an octet of a matched name.
-    pub(super) fn name(name: &Name, start: usize, exact: bool) -> Self {
-        Matched(Part::Name { name: name.clone(), start, exact })
+    pub(super) fn name(name: &Name, start: usize, reach: Reach) -> Self {
+        Matched(Part::Name { name: name.clone(), start, reach })
+    }
+
+    /// What was found inside a name.
+    pub(super) fn wild(wild: Wild) -> Self {
+        Matched(Part::Wild(wild))
+    }
+
+    /// The pages of a host whose path begins so.
+    pub(super) fn page(host: &Host, front: &str) -> Self {
+        Matched(Part::Page(format!("{host}/{front}")))
     }
 
     pub(super) fn network(network: Cidr) -> Self {
@@ -96,11 +110,13 @@ impl Matched {
 impl fmt::Display for Matched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Part::Name { name, start, exact } => {
-                f.write_str(if *exact { "=" } else { "" })?;
+            Part::Name { name, start, reach } => {
+                f.write_str(reach.before())?;
                 f.write_str(name.as_str().get(*start..).unwrap_or_default())
             }
             Part::Network(network) => network.fmt(f),
+            Part::Wild(wild) => wild.fmt(f),
+            Part::Page(page) => f.write_str(page),
         }
     }
 }

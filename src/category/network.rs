@@ -3,51 +3,37 @@
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _};
+use smallvec::SmallVec;
 
-use super::mark::{Mark, Marks};
-use super::matches::Matched;
 use crate::base::Cidr;
 
-/// Networks and the marks of their entries, the families apart: no IPv6 network holds an IPv4 address.
+/// Networks and their entries, the families apart: no IPv6 network holds an IPv4 address.
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
     v4: Family,
     v6: Family,
 }
 
-/// An entry whose network an address is in.
-#[derive(Clone, Copy, Debug)]
-pub struct NetworkHit {
-    /// The network.
-    pub network: Cidr,
-    /// The entry.
-    pub mark: Mark,
-}
-
 impl Networks {
-    /// Adds an entry; among entries of the same network the earlier added comes first.
-    pub fn add(&mut self, network: Cidr, mark: Mark) {
+    /// Adds an entry, unless one of the same network stands for it already; the earlier added comes first.
+    pub fn add(&mut self, network: Cidr, entry: u32, stands_for: impl Fn(u32) -> bool) {
         let (bits, width) = bits(network.network());
         let family = if width == 32 { &mut self.v4 } else { &mut self.v6 };
-        family.add(network, front(bits, width, network.prefix()), mark);
+        let entries = family.entries(network, front(bits, width, network.prefix()));
+        if !entries.iter().any(|held| stands_for(*held)) {
+            entries.push(entry);
+        }
     }
 
-    /// Every entry whose network holds the address, the longest prefix first.
-    pub fn find(&self, address: IpAddr) -> impl Iterator<Item = NetworkHit> + '_ {
+    /// Every entry whose network holds the address, the longest prefix first: the network, and the entry.
+    pub fn find(&self, address: IpAddr) -> impl Iterator<Item = (Cidr, u32)> + '_ {
         let (bits, width) = bits(address.to_canonical());
         let family = if width == 32 { &self.v4 } else { &self.v6 };
         family
             .levels
             .iter()
             .filter_map(move |level| level.networks.get(&front(bits, width, level.prefix)))
-            .flat_map(|(network, marks)| marks.iter().map(|mark| NetworkHit { network: *network, mark: *mark }))
-    }
-}
-
-impl NetworkHit {
-    /// The entry as a list writes it.
-    pub fn matched(&self) -> Matched {
-        Matched::network(self.network)
+            .flat_map(|(network, entries)| entries.iter().map(|entry| (*network, *entry)))
     }
 }
 
@@ -62,23 +48,19 @@ struct Family {
 struct Level {
     prefix: u8,
     /// By the bits in front of the prefix's end.
-    networks: HashMap<u128, (Cidr, Marks)>,
+    networks: HashMap<u128, (Cidr, SmallVec<[u32; 2]>)>,
 }
 
 impl Family {
-    fn add(&mut self, network: Cidr, front: u128, mark: Mark) {
+    /// The entries of a network.
+    fn entries(&mut self, network: Cidr, front: u128) -> &mut SmallVec<[u32; 2]> {
         let prefix = network.prefix();
         let at = self.levels.partition_point(|level| level.prefix > prefix);
         if self.levels.get(at).is_none_or(|level| level.prefix != prefix) {
             self.levels.insert(at, Level { prefix, networks: HashMap::new() });
         }
-        let networks = &mut self.levels[at].networks;
-        match networks.get_mut(&front) {
-            Some((_, marks)) => marks.push(mark),
-            None => {
-                networks.insert(front, (network, Marks::new(mark)));
-            }
-        }
+        let known = self.levels[at].networks.entry(front);
+        &mut known.or_insert_with(|| (network, SmallVec::new())).1
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a configuration says of categories.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use super::key::{Reach, Seed};
+use super::list::List;
 use crate::base::cidr::CidrError;
 use crate::base::host::HostError;
 use crate::base::{CategoryId, Cidr, Host, Name, Source, TubeId};
@@ -18,6 +17,19 @@ pub struct Spec {
     pub categories: Vec<Category>,
     /// The tube of a flow that no category with a tube claims (the built-in category `other`).
     pub other: TubeId,
+    /// What the lists' keys were made with.
+    pub seed: Seed,
+}
+
+impl Spec {
+    /// Gives back what only the building of a catalog needs: eight octets of each entry of a list.
+    pub fn release(&mut self) {
+        for list in self.categories.iter_mut().flat_map(|category| &mut category.lists) {
+            if let Some(list) = Arc::get_mut(list) {
+                list.keys = Vec::new();
+            }
+        }
+    }
 }
 
 /// One `[category.NAME]`.
@@ -31,23 +43,21 @@ pub struct Category {
     pub about: Option<String>,
     /// No imported list can take these names away.
     pub protected: bool,
-    /// What is in it, from the table itself and from its lists.
+    /// What the table itself says is in it.
     pub entries: Vec<Entry>,
-    /// The lists that were read, for metrics and reports.
-    pub lists: Vec<List>,
+    /// Its lists.
+    pub lists: Vec<Arc<List>>,
     /// Where the table begins.
     pub source: Source,
 }
 
-/// One line of a category.
+/// One line of a category's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// What it matches.
     pub pattern: Pattern,
     /// Where it stands.
     pub source: Source,
-    /// Whether it came from an imported list, not from the policy itself.
-    pub imported: bool,
 }
 
 /// What an entry matches.
@@ -59,30 +69,6 @@ pub enum Pattern {
     Exact(Name),
     /// `198.51.100.0/24`: address-literal targets inside.
     Network(Cidr),
-}
-
-/// One list that was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct List {
-    /// The file.
-    pub path: Arc<Path>,
-    /// Entries taken.
-    pub entries: usize,
-    /// Lines that could not be read.
-    pub rejected: Vec<Rejected>,
-    /// When the file was last modified.
-    pub modified: Option<Timestamp>,
-}
-
-/// A line of a list that could not be read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rejected {
-    /// The line, from 1.
-    pub line: u32,
-    /// The text, cut to a length fit for a message.
-    pub text: String,
-    /// Why.
-    pub why: String,
 }
 
 /// Why a text is no entry.
@@ -139,6 +125,16 @@ impl PatternError {
             PatternError::Network(_) => "write a network such as 198.51.100.0/24 or 2001:db8::/32",
             PatternError::Host(_) => return None,
         })
+    }
+}
+
+impl Pattern {
+    /// How far it reaches. A network reaches no name.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Pattern::Exact(_) => Reach::Exact,
+            Pattern::Suffix(_) | Pattern::Network(_) => Reach::Suffix,
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, value_parser};
 
 use super::demo::{LONGEST, SHORTEST};
-use crate::base::Target;
+use crate::base::Page;
+use crate::category::Format;
 
 /// A traffic-splitting forward proxy: internet and social-media traffic gets a tube of its own, so that clinical
 /// traffic stays clear.
@@ -58,6 +59,9 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Look at a list as others publish it: what is wrong in it, what is in it, and the same as a plain list
+    #[command(subcommand)]
+    Lists(Lists),
     /// Show how a running gateway does
     Status {
         /// Where the configuration is.
@@ -95,7 +99,7 @@ pub struct Question {
     pub config: ConfigFile,
     /// A URL, a host, host:port or an address
     #[arg(value_name = "TARGET")]
-    pub target: Target,
+    pub target: Page,
     /// The client's address [default: one that is in no group]
     #[arg(long, value_name = "IP")]
     pub from: Option<IpAddr>,
@@ -114,4 +118,33 @@ pub struct Question {
     /// Print nothing; exit 1 when the flow is blocked
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// What to do with a list.
+#[derive(Debug, Subcommand)]
+pub enum Lists {
+    /// Say which lines cannot be read, which entries would take what care needs, and whether it looks like another format
+    #[command(after_help = "Exits with 1 when the list has no entry, or looks like another format than was said.")]
+    Check(ListFile),
+    /// Count the entries of each kind
+    Stat(ListFile),
+    /// Print its names and networks as a plain list; what a plain list cannot say is counted on standard error
+    Convert(ListFile),
+}
+
+/// A list.
+#[derive(Debug, clap::Args)]
+pub struct ListFile {
+    /// How it is written: plain, ut1, hosts, squid, v2fly, adguard, rpz or m365
+    #[arg(long, short, value_name = "F")]
+    pub format: Format,
+    /// The file, or for ut1 the folder
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// A gateway's configuration, whose protected names are looked for too
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -28,7 +28,8 @@ pub fn run(asked: &Asked) -> u8 {
     };
     let plan = daemon::plan(&config, 0);
     let groups = plan.groups_of(asked.from, asked.user.as_deref());
-    let question = Question { groups: &groups, target: &asked.target, hello: None, at };
+    let page = &asked.target;
+    let question = Question { groups: &groups, target: &page.target, path: page.path.as_deref(), hello: None, at };
     let verdict = plan.judge(&question);
     if asked.quiet {
         return if verdict.refusal.is_none() { 0 } else { NO };
@@ -38,7 +39,7 @@ pub fn run(asked: &Asked) -> u8 {
         serde_json::to_string(&answer).unwrap_or_default()
     } else {
         let trace = if asked.trace { traced(&plan, &question) } else { String::new() };
-        words(asked, &config, &plan, &verdict, at) + &trace
+        words(asked, &config, &plan, &question, &verdict) + &trace
     };
     write::line(&text);
     0
@@ -109,9 +110,9 @@ impl Limit {
 impl Answer {
     fn new(asked: &Asked, plan: &Plan, verdict: &Verdict, at: Timestamp) -> Self {
         Answer {
-            target: asked.target.to_string(),
-            host: asked.target.host.to_string(),
-            port: asked.target.port,
+            target: asked.target.target.to_string(),
+            host: asked.target.target.host.to_string(),
+            port: asked.target.target.port,
             at: plan.calendar.local(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             action: verdict.action.as_str(),
             category: verdict.category.to_string(),
@@ -136,7 +137,8 @@ impl Answer {
 }
 
 /// The same in words, one line a stage.
-fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Timestamp) -> String {
+fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, verdict: &Verdict) -> String {
+    let at = question.at;
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<9} {value}");
@@ -147,7 +149,7 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Tim
         (None, Some(user)) => format!(" as {user}"),
         (None, None) => String::new(),
     };
-    row("target", format!("{}{who}", asked.target));
+    row("target", format!("{}{who}", question.target));
     row("at", plan.calendar.local(at).strftime("%a %d %b %Y %H:%M %Z").to_string());
     if let Some(from) = asked.from
         && plan.listeners_of(from).next().is_none()
@@ -161,7 +163,7 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, verdict: &Verdict, at: Tim
             None => format!("{}: no category has it", verdict.category),
         },
     );
-    for other in plan.classify(&asked.target.host).as_slice() {
+    for other in plan.classify(question).as_slice() {
         if other.category != verdict.category {
             row("also in", format!("{}, by `{}` at {}", other.category, other.entry, other.source));
         }

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod lists;
 pub mod load;
 pub mod run;
 pub mod test;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Check { config, strict, json } => check::run(&config, strict, json),
         Command::Explain(question) => explain::run(&question),
         Command::Test { config } => test::run(&config),
+        Command::Lists(lists) => lists::run(&lists),
         Command::Status { config, json } => ask::status(&config, json),
         Command::Reload { config } => ask::reload(&config),
         Command::Drain { config } => ask::drain(&config),

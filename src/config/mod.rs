@@ -5,6 +5,7 @@
 //! programs.
 
 mod check;
+mod disk;
 mod document;
 mod lint;
 mod nearest;
@@ -21,6 +22,6 @@ mod value;
 mod tests;
 
 pub use problem::{Excerpt, Problem, Severity};
-pub use read::{Outcome, read, read_with, state_dir};
+pub use read::{Outcome, list, read, read_with, state_dir};
 pub use render::render;
 pub use spec::Config;

@@ -1,8 +1,7 @@
 //! Reads all files of a configuration and puts the checked parts together.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
 use super::check::{account, category, client, egress, gateway, listen, policy, tube};
+use super::disk::Disk;
 use super::document;
 use super::lint;
 use super::problem::{Problem, Problems, Severity};
@@ -21,10 +21,9 @@ use super::spec::Config;
 use super::table::{Scope, Table};
 use super::text::{Place, Placed, Text};
 use crate::base::{Calendar, Name};
+use crate::category::list::{self, Shelf, Watch};
+use crate::category::{Format, List, Seed};
 use crate::policy::Action;
-
-/// A larger file is not read into memory. The largest public list (adult sites of UT1) is a third of this.
-const LARGEST: u64 = 256 << 20;
 
 /// What came of reading.
 #[derive(Debug)]
@@ -45,35 +44,21 @@ impl Outcome {
 
 /// Reads a configuration from disk. `now` tells which exceptions have expired.
 pub fn read(path: &Path, now: Timestamp) -> Outcome {
-    let mut outcome = read_with(path, now, &|file| {
-        // What a person names on the command line may be a pipe; what a file names is read again at every reload.
-        if file != path {
-            regular(file)?;
-        }
-        let mut bytes = Vec::new();
-        std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    });
+    let mut outcome = read_with(path, now, &Disk { named: path });
     let lists = outcome.config.iter_mut().flat_map(|config| &mut config.categories.categories);
-    for list in lists.flat_map(|category| &mut category.lists) {
+    for list in lists.flat_map(|category| &mut category.lists).filter_map(Arc::get_mut) {
         let modified = std::fs::metadata(&list.path).and_then(|about| about.modified());
         list.modified = modified.ok().and_then(|at| Timestamp::try_from(at).ok());
     }
     outcome
 }
 
-/// Refuses what is no regular file before it is opened: opening a FIFO waits for its other end, and so would a reload;
-/// opening a device can do something to it.
-fn regular(file: &Path) -> io::Result<()> {
-    let kind = std::fs::metadata(file)?.file_type();
-    let what = match () {
-        () if kind.is_file() => return Ok(()),
-        () if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        () if kind.is_fifo() => "it is a FIFO",
-        () if kind.is_socket() => "it is a socket",
-        () => "it is a device",
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+/// Reads one list from disk, as a configuration would.
+///
+/// # Errors
+/// Those of reading its files.
+pub fn list(path: &Path, format: Format, seed: &Seed, watch: Watch<'_>) -> io::Result<List> {
+    list::read(path, format, &Disk { named: path }, seed, watch)
 }
 
 /// Where a configuration says its state directory is, whatever else is wrong with it: a running gateway must be reached
@@ -86,10 +71,11 @@ pub fn state_dir(path: &Path) -> Option<PathBuf> {
     Some(path.parent()?.join(named))
 }
 
-/// Reads a configuration whose files come from a function. Whatever they hold, it does not panic.
-pub fn read_with(path: &Path, now: Timestamp, open: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Outcome {
+/// Reads a configuration whose files stand anywhere. Whatever they hold, it does not panic.
+pub fn read_with(path: &Path, now: Timestamp, shelf: &dyn Shelf) -> Outcome {
     let problems = Problems::default();
-    let files = Files { open, problems: &problems, read: RefCell::new(vec![Arc::from(path)]) };
+    let seed = Seed::of_process();
+    let files = Files { shelf, seed, problems: &problems, read: RefCell::new(vec![Arc::from(path)]) };
     let parts = gateway_file(path, &files).map(|parts| {
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
@@ -98,7 +84,7 @@ pub fn read_with(path: &Path, now: Timestamp, open: &dyn Fn(&Path) -> io::Result
     });
     let read = files.read.into_inner();
     let config = match parts {
-        Some((parts, policy)) if problems.errors() == 0 => Some(config(parts, policy, read.clone())),
+        Some((parts, policy)) if problems.errors() == 0 => Some(config(parts, policy, seed, read.clone())),
         _ => None,
     };
     Outcome { config, problems: problems.into_sorted(&read) }
@@ -106,7 +92,9 @@ pub fn read_with(path: &Path, now: Timestamp, open: &dyn Fn(&Path) -> io::Result
 
 /// Opens files, and remembers which.
 pub(super) struct Files<'a> {
-    open: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    shelf: &'a dyn Shelf,
+    /// What the keys of lists are made with.
+    pub(super) seed: Seed,
     problems: &'a Problems,
     read: RefCell<Vec<Arc<Path>>>,
 }
@@ -146,35 +134,8 @@ impl Files<'_> {
     /// The text of a file; where it cannot be read, that is recorded where the file was named.
     pub(super) fn open(&self, path: &Path, named: Option<&Place>) -> Option<Arc<Text>> {
         let file: Arc<Path> = Arc::from(path);
-        let fail = |why: String, hint: &str| {
-            let message = format!("cannot read {}: {why}", super::value::quoted(&file.display().to_string()));
-            match named {
-                Some(place) => self.problems.error(place, message, hint),
-                None => self.problems.unreadable(&file, message, hint),
-            }
-        };
-        let bytes = match (self.open)(path) {
-            Ok(bytes) if bytes.len() as u64 > LARGEST => {
-                fail("it is larger than 256 MiB".to_owned(), "take out what nobody asks for, or split it");
-                return None;
-            }
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let hint = match (named, error.kind()) {
-                    (None, _) => "name the file with `-c FILE`",
-                    (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
-                        "name a regular file, or a link to one; nothing else is opened"
-                    }
-                    (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
-                    (Some(_), _) => "a relative path is relative to the file that names it",
-                };
-                fail(reason(&error), hint);
-                return None;
-            }
-        };
-        if !self.read.borrow().contains(&file) {
-            self.read.borrow_mut().push(file.clone());
-        }
+        let bytes = self.shelf.bytes(path).map_err(|error| self.unreadable(&file, named, &error)).ok()?;
+        self.was_read(&file);
         let (text, broken) = Text::decode(file, &bytes);
         if let Some(at) = broken {
             let end = text.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
@@ -183,12 +144,45 @@ impl Files<'_> {
         }
         Some(text)
     }
+
+    /// A list; where it cannot be read, that is recorded where it was named.
+    pub(super) fn list(&self, path: &Placed<PathBuf>, format: Format, watch: Watch<'_>) -> Option<List> {
+        let file = gateway::beside(&path.place.text.file, &path.value);
+        let read = list::read(&file, format, self.shelf, &self.seed, watch);
+        let file: Arc<Path> = Arc::from(file);
+        self.was_read(&file);
+        read.map_err(|error| self.unreadable(&file, Some(&path.place), &error)).ok()
+    }
+
+    fn was_read(&self, file: &Arc<Path>) {
+        if !self.read.borrow().contains(file) {
+            self.read.borrow_mut().push(file.clone());
+        }
+    }
+
+    fn unreadable(&self, file: &Arc<Path>, named: Option<&Place>, error: &io::Error) {
+        let hint = match (named, error.kind()) {
+            (None, _) => "name the file with `-c FILE`",
+            (_, io::ErrorKind::FileTooLarge) => "take out what nobody asks for, or split it",
+            (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
+                "name a regular file, or a link to one; nothing else is opened"
+            }
+            (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
+            (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",
+            (Some(_), _) => "a relative path is relative to the file that names it",
+        };
+        let message = format!("cannot read {}: {}", super::value::quoted(&file.display().to_string()), reason(error));
+        match named {
+            Some(place) => self.problems.error(place, message, hint),
+            None => self.problems.unreadable(file, message, hint),
+        }
+    }
 }
 
 /// Why a file could not be read, as a person says it.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::NotFound if error.get_ref().is_none() => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => error.to_string(),
@@ -290,9 +284,10 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
         lint::category::unused(problems, &policy.categories, &policy.rules);
     }
     lint::category::empty_clinical(problems, &policy.categories, &parts.tubes);
+    lint::list::formats(problems, &policy.categories);
     lint::list::rejected(problems, &policy.categories);
     lint::list::public_suffixes(problems, &policy.categories);
-    lint::list::collisions(problems, &policy.categories);
+    lint::list::notices(problems, &policy.categories);
     lint::client::groups(problems, &policy.groups);
     let today = policy.calendar.local(now).date();
     lint::rule::expired(problems, &policy.rules, today);
@@ -301,7 +296,7 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     lint::rule::blocks_with_tube(problems, &policy.rules);
 }
 
-fn config(parts: GatewayFile, policy: PolicyFile, files: Vec<Arc<Path>>) -> Config {
+fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Path>>) -> Config {
     let tubes: Vec<_> = parts.tubes.iter().map(tube::Draft::tube).collect();
     Config {
         name: parts.gateway.name,
@@ -316,7 +311,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, files: Vec<Arc<Path>>) -> Conf
             dns: parts.dns,
             guard: parts.guard,
         },
-        categories: category::spec(policy.categories, &tubes),
+        categories: category::spec(policy.categories, &tubes, seed),
         tubes: crate::tube::Spec { link: parts.link, tubes },
         clients: crate::client::Spec { groups: policy.groups.into_iter().map(|draft| draft.group).collect() },
         policy: crate::policy::Spec {

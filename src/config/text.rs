@@ -13,6 +13,8 @@ pub(super) struct Text {
     pub(super) file: Arc<Path>,
     /// What is in it.
     pub(super) text: String,
+    /// The number of its first line: 1, but where only one line of a list is kept.
+    first: u32,
     /// Where each line begins, in bytes.
     starts: Vec<usize>,
     /// The text without the lines that would mislead the parser about others.
@@ -47,17 +49,18 @@ impl Text {
             Err(error) => (String::from_utf8_lossy(bytes).into_owned(), Some(error.valid_up_to())),
         };
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        (Arc::new(Text { file, text, starts, mended: OnceLock::new() }), broken)
+        (Arc::new(Text { file, text, first: 1, starts, mended: OnceLock::new() }), broken)
     }
 
     /// The line, from 1, of a byte.
     pub(super) fn line(&self, offset: usize) -> u32 {
-        u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
+        let line = u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX);
+        line.saturating_add(self.first - 1)
     }
 
     /// A line without its end, and where it begins; empty beyond the last.
     pub(super) fn line_text(&self, line: u32) -> (usize, &str) {
-        let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        let index = usize::try_from(line.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let Some(start) = self.starts.get(index).copied() else {
             return (self.text.len(), "");
         };
@@ -85,14 +88,14 @@ impl Place {
         Place { text: text.clone(), span }
     }
 
-    /// What a line holds before its comment, without the space around.
-    pub(super) fn of_line(text: &Arc<Text>, line: u32) -> Self {
-        let (start, whole) = text.line_text(line);
-        let begins = |at: &usize| whole[..*at].chars().next_back().is_none_or(char::is_whitespace);
-        let comment = whole.match_indices('#').map(|(at, _)| at).find(begins);
-        let said = &whole[..comment.unwrap_or(whole.len())];
-        let from = start + said.len() - said.trim_start().len();
-        Place::new(text, from..from + said.trim().len())
+    /// A line of a file whose text is not kept, or as much of it as is known.
+    pub(super) fn of_line(file: &Arc<Path>, line: u32, text: &str) -> Self {
+        let (file, text) = (Arc::clone(file), text.to_owned());
+        let span = 0..text.len();
+        Place {
+            text: Arc::new(Text { file, text, first: line.max(1), starts: vec![0], mended: OnceLock::new() }),
+            span,
+        }
     }
 
     /// The line, from 1.

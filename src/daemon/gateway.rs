@@ -224,8 +224,8 @@ fn facts(category: &CategoryId, list: &category::List) -> ListFacts {
     ListFacts {
         category: category.clone(),
         list: list.path.display().to_string(),
-        entries: list.entries,
-        rejected: list.rejected.len(),
+        entries: list.counts.entries(),
+        rejected: list.counts.rejected,
         modified: list.modified,
     }
 }

@@ -117,13 +117,14 @@ impl Carrier {
     fn judge(&self, live: &Live, at: Timestamp) -> Result<(Verdict, Arc<Pass>), End> {
         let current = self.current();
         let plan = &current.plan;
-        let About { listener, client, user, target } = &live.about;
+        let About { listener, client, user, target, path } = &live.about;
         if !plan.admits(listener, *client) {
             return Err(End::ClientNotAllowed);
         }
         let groups = plan.clients.groups_of(*client, user.as_deref());
         let mut state = live.state();
-        let question = Question { groups: &groups, target, hello: state.hello.as_ref(), at };
+        let (hello, path) = (state.hello.as_ref(), path.as_deref());
+        let question = Question { groups: &groups, target, path, hello, at };
         let mut verdict = plan.judge(&question);
         if let Some((egress, peer)) = &state.left {
             verdict.egress = egress.clone();

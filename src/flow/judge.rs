@@ -17,6 +17,8 @@ pub struct Question<'a> {
     pub groups: &'a [GroupId],
     /// Where the flow says it goes.
     pub target: &'a Target,
+    /// The path of a plain request, after its first `/`; none can be seen of a tunnel.
+    pub path: Option<&'a str>,
     /// The name that the first bytes of a tunnel say, where they say one.
     pub hello: Option<&'a Name>,
     /// When.
@@ -80,20 +82,20 @@ impl Plan {
         if self.favour(&said, question.at) < self.favour(&asked, question.at) { said } else { asked }
     }
 
-    /// The categories a host is in, the most specific first.
-    pub fn classify(&self, host: &Host) -> Matches {
-        self.catalog.classify(host)
+    /// The categories that what is asked for is in, the most specific first.
+    pub fn classify(&self, question: &Question<'_>) -> Matches {
+        self.catalog.classify(&question.target.host, question.path)
     }
 
     /// Each rule in turn, and the condition that did not hold.
     pub fn trace(&self, question: &Question<'_>) -> policy::Trace {
-        let matches = self.classify(&question.target.host);
+        let matches = self.classify(question);
         let asked = policy::Question { categories: matches.categories(), groups: question.groups, at: question.at };
         self.policy.trace(&asked, &self.calendar)
     }
 
     fn judge_host(&self, host: &Host, question: &Question<'_>) -> Verdict {
-        let mut verdict = self.judge_matches(&self.catalog.classify(host), question);
+        let mut verdict = self.judge_matches(&self.catalog.classify(host, question.path), question);
         match host {
             Host::Addr(address) if verdict.refusal.is_none() && !self.guard.permits(*address) => {
                 verdict.refuse(Reason::AddressDenied);

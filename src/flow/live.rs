@@ -29,6 +29,8 @@ pub struct About {
     pub user: Option<Arc<str>>,
     /// For where.
     pub target: Target,
+    /// The path of a plain request, where some list looks at paths. It goes no further than the judgement.
+    pub path: Option<Box<str>>,
 }
 
 /// One open flow. Shared by whoever carries its bytes; when the last of them lets go, its record is written.
@@ -263,7 +265,7 @@ mod tests {
         let (listener, client) = (ListenerId::from("staff"), IpAddr::from([10, 1, 2, 3]));
         let open = Arc::new(account.open(Arrival { listener: listener.clone(), client }));
         let (place, _) = Room::new(2).take(CancellationToken::new());
-        let about = About { listener, client, user: None, target: "nhs.uk:443".parse().unwrap() };
+        let about = About { listener, client, user: None, target: "nhs.uk:443".parse().unwrap(), path: None };
         let turn = Turn::new(Arc::new(Phase::default()), place);
         registry.enter(about, open, (Berth::default(), CancellationToken::new()), turn)
     }

@@ -120,6 +120,11 @@ impl Plan {
         self.listeners.iter().filter(admits).map(|spec| &spec.id)
     }
 
+    /// Whether any list looks at the paths of plain requests.
+    pub fn sees_pages(&self) -> bool {
+        self.catalog.sees_pages()
+    }
+
     /// A tube and those around it, from the inside out.
     pub(super) fn around(&self, tube: &TubeId) -> impl Iterator<Item = &tube::Tube> {
         let outer = |tube: &&tube::Tube| tube.within.as_ref().and_then(|around| self.tubes.tube(around));

@@ -58,9 +58,9 @@ impl Entrance {
         Arrival { listener: self.listener.clone(), client: self.client.ip() }
     }
 
-    fn about(&self, ask: &Ask) -> About {
+    fn about(&self, ask: &Ask, path: Option<Box<str>>) -> About {
         let (listener, client) = (self.listener.clone(), self.client.ip());
-        About { listener, client, user: None, target: ask.target().clone() }
+        About { listener, client, user: None, target: ask.target().clone(), path }
     }
 }
 
@@ -211,7 +211,8 @@ async fn carry(
     // Who may not use this gateway is told so, whatever is asked.
     let admits = || carrier.admits(&entrance.listener, entrance.client.ip());
     let ask = asked.map_err(|error| if admits() { error.into() } else { End::ClientNotAllowed })?;
-    let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
+    let path = carrier.current().plan.sees_pages().then(|| path_of(&ask, &request)).flatten();
+    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, path)).await?;
     tokio::select! {
         carried = async { match ask {
             // In a place of its own: a CONNECT seldom gets here, and every request would be as large as its state.
@@ -229,11 +230,17 @@ async fn reach(
     account: (&Arc<Open>, &Arc<Turn>),
     ask: Ask,
 ) -> Result<Reached, End> {
-    let (live, verdict, pass) = settle(carrier, entrance, account, &ask).await?;
+    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, None)).await?;
     tokio::select! {
         reached = tunnel::reach(carrier, &live, &verdict, pass) => reached,
         fault = live.stopped() => Err(stopped(&live, fault)),
     }
+}
+
+/// The path of a plain request, after its first `/`; a tunnel has none that can be seen.
+fn path_of(ask: &Ask, request: &Request<Incoming>) -> Option<Box<str>> {
+    let path = request.uri().path_and_query().filter(|_| matches!(ask, Ask::Exchange(..)))?.as_str();
+    Some(path.strip_prefix('/').unwrap_or(path).into())
 }
 
 /// The flow, its verdict and its place in a tube; it is where it is to be carried then.
@@ -241,10 +248,10 @@ async fn settle(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     (open, turn): (&Arc<Open>, &Arc<Turn>),
-    ask: &Ask,
+    (ask, path): (&Ask, Option<Box<str>>),
 ) -> Result<(Arc<Live>, Verdict, Arc<Pass>), End> {
     let connection = (entrance.berth.clone(), entrance.cut.clone());
-    let live = carrier.live.enter(entrance.about(ask), Arc::clone(open), connection, Arc::clone(turn));
+    let live = carrier.live.enter(entrance.about(ask, path), Arc::clone(open), connection, Arc::clone(turn));
     let settled = carrier.settle(&live);
     // Refusals too are given where the flow belongs.
     entrance.berth.reached().await;

@@ -1,7 +1,29 @@
-//! Readers of lists, one for each format. The format of a list is declared, never guessed: the same line means
-//! different things in different formats. A reader is pure and takes every line it can.
+//! Lists made by others: each format has a reader, which fills a sheet line by line. What comes out is a list: keys of names
+//! and where they stand, without the text.
 
-mod loaded;
-pub mod plain;
+mod format;
+mod lines;
+mod places;
+mod shelf;
+mod sheet;
+mod notice;
+mod read;
 
-pub use loaded::Loaded;
+mod adguard;
+mod hosts;
+mod m365;
+mod plain;
+mod rpz;
+mod squid;
+mod ut1;
+mod v2fly;
+
+pub use format::Format;
+pub use notice::{Notice, Trouble};
+pub use places::Places;
+pub use read::read;
+pub use sheet::{Counts, Effect, List, Rejected, Sheet, Told, Url, Watch, What, is_public_suffix};
+pub use shelf::Shelf;
+
+#[cfg(test)]
+mod tests;

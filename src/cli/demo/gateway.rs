@@ -135,7 +135,7 @@ mod tests {
         let port = Port("127.0.0.1:4443".parse().unwrap());
         let origins = [Origin { name: "clinic.wales.nhs.uk", port }, Origin { name: "video.social.example", port }];
         let text = text(&spec, &origins.each_ref());
-        let outcome = config::read_with(Path::new("clearway.toml"), clock::wall(), &|file| {
+        let outcome = config::read_with(Path::new("clearway.toml"), clock::wall(), &|file: &Path| {
             let policy = file.ends_with("policy.toml");
             Ok(if policy { POLICY } else { &text }.as_bytes().to_vec())
         });

@@ -3,27 +3,32 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::gateway::beside;
 use super::names::{Names, reserved};
 use crate::base::{CategoryId, Cidr, TubeId};
-use crate::category::list::plain;
-use crate::category::{Category, Entry, List, Pattern, Spec};
+use crate::category::list::Watch;
+use crate::category::{Category, Entry, Format, Guard, Pattern, Seed, Spec};
 use crate::config::problem::Problems;
 use crate::config::read::Files;
 use crate::config::table::{Table, Value};
-use crate::config::text::{Place, Placed, Text};
+use crate::config::text::{Place, Placed};
 use crate::tube::Tube;
 
 /// Where the parts of a `[category.NAME]` stand.
 pub(in crate::config) struct Draft {
     pub(in crate::config) name: Place,
     pub(in crate::config) tube: Option<Placed<TubeId>>,
-    /// Where each entry of the table itself stands; those of lists follow them in the category's entries.
+    /// Where each entry of the table itself stands.
     pub(in crate::config) own: Vec<Place>,
-    /// The text of each list, in the order of the category's lists.
-    pub(in crate::config) lists: Vec<Arc<Text>>,
+    /// What it says of its lists.
+    lists: Vec<ListDraft>,
     /// Something in it is wrong, so that what it says is not to be trusted.
     pub(in crate::config) faulty: bool,
+}
+
+/// One item of `lists`.
+struct ListDraft {
+    path: Placed<PathBuf>,
+    format: Placed<Format>,
 }
 
 /// Every `[category.NAME]`, and the tube of what is in none.
@@ -35,22 +40,15 @@ pub(in crate::config) struct Categories {
     pub(in crate::config) other: Option<Placed<TubeId>>,
 }
 
-/// How lists may be written.
-#[derive(Clone, Copy)]
-enum Format {
-    Plain,
-    Later,
-}
-
 const FORMATS: &[(&str, Format)] = &[
     ("plain", Format::Plain),
-    ("ut1", Format::Later),
-    ("hosts", Format::Later),
-    ("squid", Format::Later),
-    ("v2fly", Format::Later),
-    ("adguard", Format::Later),
-    ("rpz", Format::Later),
-    ("m365", Format::Later),
+    ("ut1", Format::Ut1),
+    ("hosts", Format::Hosts),
+    ("squid", Format::Squid),
+    ("v2fly", Format::V2fly),
+    ("adguard", Format::Adguard),
+    ("rpz", Format::Rpz),
+    ("m365", Format::M365),
 ];
 
 const LISTS: &str = "`lists = [{ path = \"lists/malware.txt\", format = \"plain\" }]`";
@@ -66,15 +64,36 @@ pub(in crate::config) fn categories(root: &mut Table<'_>, files: &Files<'_>) -> 
             table.finish();
         } else {
             reserved(table.scope.problems, &name, "none", "metrics use it for flows without a category");
-            let (category, draft) = category(&name, table, files);
+            let (category, draft) = category(&name, table);
             found.categories.push(category);
             found.drafts.push(draft);
         }
     }
+    lists(&mut found, files);
     found
 }
 
-fn category(name: &Placed<String>, mut table: Table<'_>, files: &Files<'_>) -> (Category, Draft) {
+/// Reads the lists: first those of protected categories, so that the others are read under the eyes of a guard who knows
+/// all protected names.
+fn lists(found: &mut Categories, files: &Files<'_>) {
+    let mut guard = Guard::of_care(&files.seed);
+    guard.watch_own(&files.seed, &found.categories);
+    for protected in [true, false] {
+        let some =
+            found.categories.iter_mut().zip(&mut found.drafts).filter(|(category, _)| category.protected == protected);
+        for (category, draft) in some {
+            for list in &draft.lists {
+                let watch = if protected { Watch::For(&mut guard, &category.id) } else { Watch::Over(&guard) };
+                match files.list(&list.path, list.format.value, watch) {
+                    Some(list) => category.lists.push(Arc::new(list)),
+                    None => draft.faulty = true,
+                }
+            }
+        }
+    }
+}
+
+fn category(name: &Placed<String>, mut table: Table<'_>) -> (Category, Draft) {
     let problems = table.scope.problems;
     let errors = problems.errors();
     let tube = tube(&mut table);
@@ -86,23 +105,11 @@ fn category(name: &Placed<String>, mut table: Table<'_>, files: &Files<'_>) -> (
     let mut own = Vec::new();
     let mut entries = Vec::new();
     for Placed { value, place } in domains.into_iter().chain(networks) {
-        entries.push(Entry { pattern: value, source: place.source(), imported: false });
+        entries.push(Entry { pattern: value, source: place.source() });
         own.push(place);
     }
-    let mut lists = Vec::new();
-    let mut texts = Vec::new();
-    for item in table.value("lists").and_then(|lists| lists.items()).unwrap_or_default() {
-        let Some(text) = list(&item, files) else { continue };
-        let loaded = plain::read(&text.text, &text.file);
-        lists.push(List {
-            path: text.file.clone(),
-            entries: loaded.entries.len(),
-            rejected: loaded.rejected,
-            modified: None,
-        });
-        entries.extend(loaded.entries);
-        texts.push(text);
-    }
+    let lists = table.value("lists").and_then(|lists| lists.items()).unwrap_or_default();
+    let lists = lists.iter().filter_map(list).collect();
     table.finish();
     let category = Category {
         id: CategoryId::from(name.value.as_str()),
@@ -110,37 +117,25 @@ fn category(name: &Placed<String>, mut table: Table<'_>, files: &Files<'_>) -> (
         about,
         protected,
         entries,
-        lists,
+        lists: Vec::new(),
         source: name.place.source(),
     };
     let faulty = problems.errors() > errors;
-    (category, Draft { name: name.place.clone(), tube, own, lists: texts, faulty })
+    (category, Draft { name: name.place.clone(), tube, own, lists, faulty })
 }
 
 fn tube(table: &mut Table<'_>) -> Option<Placed<TubeId>> {
     table.take::<String>("tube").map(|tube| tube.map(|name| TubeId::from(name.as_str())))
 }
 
-/// The text of one item of `lists`.
-fn list(item: &Value<'_>, files: &Files<'_>) -> Option<Arc<Text>> {
+fn list(item: &Value<'_>) -> Option<ListDraft> {
     let mut table = item.table("`lists`".to_owned(), LISTS)?;
     table.needs("path", "\"lists/malware.txt\"");
     table.needs("format", "\"plain\"");
     let path = table.take::<PathBuf>("path");
-    let format = table.value("format").and_then(|value| Some((value.choice(FORMATS)?.value, value)));
+    let format = table.value("format").and_then(|value| value.choice(FORMATS));
     table.finish();
-    // A list in a format that cannot be read is looked for all the same: a wrong path is a mistake of its own.
-    let path = path?;
-    let text = files.open(&beside(&path.place.text.file, &path.value), Some(&path.place));
-    match format? {
-        (Format::Plain, _) => text,
-        (Format::Later, value) => {
-            let name = value.text().unwrap_or_default();
-            value
-                .wrong(format!("format `{name}` is not available yet"), "convert the list to `plain`: one name a line");
-            None
-        }
-    }
+    Some(ListDraft { path: path?, format: format? })
 }
 
 /// Records tubes that do not exist.
@@ -152,9 +147,9 @@ pub(in crate::config) fn check(problems: &Problems, categories: &Categories, tub
 }
 
 /// Without the places.
-pub(in crate::config) fn spec(categories: Categories, tubes: &[Tube]) -> Spec {
+pub(in crate::config) fn spec(categories: Categories, tubes: &[Tube], seed: Seed) -> Spec {
     let other = other(&categories, tubes);
-    Spec { categories: categories.categories, other }
+    Spec { categories: categories.categories, other, seed }
 }
 
 /// `other` rides in the tube lying in the link itself that is served last, unless a tube is named.

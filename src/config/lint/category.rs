@@ -28,23 +28,23 @@ pub(in crate::config) fn empty_clinical(problems: &Problems, categories: &Catego
         tube.is_some_and(|tube| tube.priority == 0 && !tube.faulty)
     };
     for (category, draft) in both(categories).filter(|(_, draft)| !draft.faulty) {
-        if category.entries.is_empty() && (category.protected || clear(category)) {
+        if category.entries.is_empty() && category.lists.is_empty() && (category.protected || clear(category)) {
             let message = format!("category `{}` is clinical and has no entry", category.id);
             let hint =
                 "list the names of your clinical systems: `domains = [\"wales.nhs.uk\"]`, `networks`, or `lists`";
             problems.warning(&draft.name, message, hint);
         } else if category.protected || clear(category) {
-            empty_lists(problems, category, draft);
+            empty_lists(problems, category);
         }
     }
 }
 
 /// A template that nobody filled in.
-fn empty_lists(problems: &Problems, category: &Category, draft: &Draft) {
-    for text in category.lists.iter().zip(&draft.lists).filter(|(list, _)| list.entries == 0).map(|(_, text)| text) {
+fn empty_lists(problems: &Problems, category: &Category) {
+    for list in category.lists.iter().filter(|list| list.counts.entries() == 0) {
         let message = format!("a list of the clinical category `{}` has no entry", category.id);
         let hint = "fill in the names of your clinical systems, one a line; until then their flows may ride elsewhere";
-        problems.warning(&Place::of_line(text, 1), message, hint);
+        problems.warning(&Place::of_line(&list.path, 1, ""), message, hint);
     }
 }
 

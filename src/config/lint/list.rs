@@ -1,14 +1,14 @@
 //! Entries that take more than they should, and lines of lists that could not be read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::{CategoryId, Name};
-use crate::category::{self, Entry, Pattern};
+use crate::category::Pattern;
+use crate::category::list::{Trouble, is_public_suffix};
 use crate::config::check::category::Categories;
 use crate::config::problem::Problems;
-use crate::config::text::{Place, Text};
+use crate::config::text::Place;
 use crate::config::value::meant;
 
 /// So many warnings of one kind are written out for a list; the rest is counted.
@@ -23,120 +23,90 @@ struct Some20<'a> {
 /// Warns of lines that are no entry.
 pub(in crate::config) fn rejected(problems: &Problems, categories: &Categories) {
     let mut some = Some20::new(problems);
-    for (category, draft) in categories.categories.iter().zip(&categories.drafts) {
-        for (list, text) in category.lists.iter().zip(&draft.lists) {
-            for line in &list.rejected {
-                // The reader's reason and its hint stand on both sides of a semicolon.
-                let (why, hint) = line.why.split_once("; ").unwrap_or((&line.why, "mend the line, or take it away"));
-                let hint = meant(&line.text).unwrap_or_else(|| hint.to_owned());
-                some.warn(Place::of_line(text, line.line), || (format!("the line is left out: it {why}"), hint));
-            }
+    for list in categories.categories.iter().flat_map(|category| &category.lists) {
+        for line in &list.rejected {
+            // The reader's reason and its hint stand on both sides of a semicolon.
+            let (why, hint) = line.why.split_once("; ").unwrap_or((&line.why, "mend the line, or take it away"));
+            let hint = meant(&line.text).unwrap_or_else(|| hint.to_owned());
+            some.warn(Place::of_line(&line.file, line.line, &line.text), || {
+                (format!("the line is left out: it {why}"), hint)
+            });
         }
+        some.more(&list.path, list.counts.rejected - list.rejected.len());
     }
     some.finish("lines that are left out");
 }
 
-/// Warns of entries that cover everybody under a public suffix of the registries, such as `uk` or `nhs.uk`. Suffixes
-/// that companies registered for their customers (`github.io`) can be meant.
+/// Warns of lists that look like another format than was declared: the same bytes would mean something else.
+pub(in crate::config) fn formats(problems: &Problems, categories: &Categories) {
+    for list in categories.categories.iter().flat_map(|category| &category.lists) {
+        if let Some(like) = list.looks_like {
+            let message = format!("the list looks like `{like}`, and is read as `{}`", list.format);
+            let hint = format!("if so, write `format = \"{like}\"` where the policy names it");
+            problems.warning(&Place::of_line(&list.path, 1, ""), message, hint);
+        }
+    }
+}
+
+/// Warns of a policy's own entries that cover everybody under a public suffix of the registries, such as `uk` or `nhs.uk`.
 pub(in crate::config) fn public_suffixes(problems: &Problems, categories: &Categories) {
-    let mut some = Some20::new(problems);
-    let texts = texts(categories);
     for (category, draft) in categories.categories.iter().zip(&categories.drafts) {
-        for (at, entry) in category.entries.iter().enumerate() {
+        // Written by hand where the whole estate is meant to be.
+        for (entry, own) in category.entries.iter().zip(&draft.own).filter(|_| !category.protected) {
             let Pattern::Suffix(name) = &entry.pattern else { continue };
-            if !is_public_suffix(name) {
-                continue;
-            }
-            let say = || {
+            if is_public_suffix(name) {
                 let message =
                     format!("`{name}` is a public suffix: category `{}` takes every name under it", category.id);
-                (message, format!("name the organisations under it, or write `={name}` for that name only"))
-            };
-            match (draft.own.get(at), place(entry, &texts)) {
-                // Written by hand where the whole estate is meant to be.
-                (Some(_), _) if category.protected => {}
-                (Some(own), _) => {
-                    let (message, hint) = say();
-                    problems.warning(own, message, hint);
-                }
-                (None, Some(place)) => some.warn(place, say),
-                (None, None) => {}
+                problems.warning(own, message, suffix_hint(name.as_str()));
             }
         }
     }
-    some.finish("public suffixes");
 }
 
-fn is_public_suffix(name: &Name) -> bool {
-    psl::suffix(name.as_str().as_bytes())
-        .is_some_and(|suffix| suffix == name.as_str() && suffix.typ() == Some(psl::Type::Icann))
+fn suffix_hint(name: &str) -> String {
+    format!("name the organisations under it, or write `={name}` for that name only")
 }
 
-/// Warns of list entries that would take a protected name into another category: those on or under a protected entry,
-/// which therefore never match, and those above one, which leave it out.
-pub(in crate::config) fn collisions(problems: &Problems, categories: &Categories) {
+/// Warns of list entries that would take a name that is watched over into another category: those on or under one, those
+/// above one, and those that hold everybody.
+pub(in crate::config) fn notices(problems: &Problems, categories: &Categories) {
     let mut some = Some20::new(problems);
-    let texts = texts(categories);
-    let hint = "no list can take a protected name; take the entry out of the list if you keep it yourself";
-    let mut said = HashSet::new();
-    for collision in category::collisions(&categories.categories) {
-        said.insert((&collision.entry.source.file, collision.entry.source.line));
-        let Some(place) = place(collision.entry, &texts) else { continue };
-        let protected = &collision.protected;
-        some.warn(place, || {
-            let message = format!(
-                "`{}` would take a name of the protected category `{}` into `{}`: `{}` ({})",
-                collision.entry.pattern, protected.category, collision.category, protected.entry, protected.source,
-            );
-            (message, format!("the entry has no effect: {hint}"))
-        });
-    }
-    let above = above_protected(categories);
-    for category in categories.categories.iter().filter(|category| !category.protected) {
-        for entry in category.entries.iter().filter(|entry| entry.imported) {
-            let Pattern::Suffix(name) = &entry.pattern else { continue };
-            let Some((protected, of)) = above.get(name.as_str()) else { continue };
-            if said.contains(&(&entry.source.file, entry.source.line)) {
-                continue;
+    for category in &categories.categories {
+        for list in &category.lists {
+            for notice in &list.notices {
+                let (entry, id) = (&notice.entry, &category.id);
+                let said = || match &notice.trouble {
+                    Trouble::Takes(watched) => {
+                        let what = if watched.is_protected() { "the entry has no effect" } else { "is that meant" };
+                        (format!("`{entry}` would take into `{id}` {watched}"), hint(what, watched.is_protected()))
+                    }
+                    Trouble::Above(watched) => {
+                        let what =
+                            if watched.is_protected() { "the entry leaves that name out" } else { "is that meant" };
+                        let message =
+                            format!("`{entry}` would take into `{id}`, for it lies under the entry, {watched}");
+                        (message, hint(what, watched.is_protected()))
+                    }
+                    Trouble::PublicSuffix => {
+                        let message =
+                            format!("`{entry}` is a public suffix: category `{id}` takes every name under it");
+                        (message, suffix_hint(entry))
+                    }
+                };
+                some.warn(Place::of_line(&notice.file, notice.line, entry), said);
             }
-            let Some(place) = place(entry, &texts) else { continue };
-            some.warn(place, || {
-                let message = format!(
-                    "`{name}` would take a name of the protected category `{of}` into `{}`: `{}` ({}) lies under it",
-                    category.id, protected.pattern, protected.source,
-                );
-                (message, format!("the entry leaves that name out: {hint}"))
-            });
+            some.more(&list.path, list.counts.notices - list.notices.len());
         }
     }
-    some.finish("entries that would take a protected name");
+    some.finish("entries that would take what is watched over");
 }
 
-/// Each name that has a protected one under it, with the first such.
-fn above_protected(categories: &Categories) -> HashMap<&str, (&Entry, &CategoryId)> {
-    let mut above = HashMap::new();
-    for category in categories.categories.iter().filter(|category| category.protected) {
-        for entry in &category.entries {
-            // An exact entry lies under its own name too: a suffix entry of that name covers more.
-            let (name, skip) = match &entry.pattern {
-                Pattern::Suffix(name) => (name, 1),
-                Pattern::Exact(name) => (name, 0),
-                Pattern::Network(_) => continue,
-            };
-            for parent in name.suffixes().skip(skip) {
-                above.entry(parent).or_insert((entry, &category.id));
-            }
-        }
+fn hint(what: &str, protected: bool) -> String {
+    if protected {
+        format!("{what}: no list can take a protected name; take the entry out of the list if you keep it yourself")
+    } else {
+        format!("{what}? If not, put the name into a category of its own, or protect it")
     }
-    above
-}
-
-fn texts(categories: &Categories) -> HashMap<&Arc<Path>, &Arc<Text>> {
-    categories.drafts.iter().flat_map(|draft| &draft.lists).map(|text| (&text.file, text)).collect()
-}
-
-fn place(entry: &Entry, texts: &HashMap<&Arc<Path>, &Arc<Text>>) -> Option<Place> {
-    texts.get(&entry.source.file).map(|text| Place::of_line(text, entry.source.line))
 }
 
 impl<'a> Some20<'a> {
@@ -152,6 +122,13 @@ impl<'a> Some20<'a> {
             self.problems.warning(&place, message, hint);
         }
         *last = place;
+    }
+
+    /// So many more were not kept.
+    fn more(&mut self, file: &Arc<Path>, count: usize) {
+        if let Some((counted, _)) = self.seen.get_mut(file) {
+            *counted += count;
+        }
     }
 
     fn finish(self, what: &str) {

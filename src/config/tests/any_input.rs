@@ -9,7 +9,7 @@ use super::world::{GATEWAY, POLICY, now};
 use crate::config::{Outcome, read_with, render};
 
 fn read(gateway: &[u8], policy: &[u8], list: &[u8]) -> Outcome {
-    read_with(Path::new("clearway.toml"), now(), &|path| match path.to_str() {
+    read_with(Path::new("clearway.toml"), now(), &|path: &Path| match path.to_str() {
         Some("clearway.toml") => Ok(gateway.to_vec()),
         Some("policy.toml") => Ok(policy.to_vec()),
         Some("list.txt") => Ok(list.to_vec()),

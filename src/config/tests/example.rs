@@ -64,7 +64,7 @@ fn every_key_of_the_example_means_what_its_comment_says() {
     assert_eq!(config.categories.other.as_str(), "internet");
     let malware = &config.categories.categories[2];
     assert!(malware.lists[0].modified.is_some());
-    assert_eq!(malware.entries[0].source.to_string(), "tests/fixtures/example/lists/malware.txt:2");
+    assert_eq!(malware.lists[0].places.source(0).to_string(), "tests/fixtures/example/lists/malware.txt:2");
     assert_eq!(config.policy.default, Action::Allow);
     assert_eq!(config.policy.rules[3].reason.cy.as_deref(), Some("Mae'r cyfryngau cymdeithasol yn agor am 12:00."));
     assert_eq!(config.policy.rules[2].reason.en.as_deref(), Some("Publishes the board's own pages"));

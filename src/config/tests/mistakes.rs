@@ -256,8 +256,8 @@ fn every_mistake_of_the_policy_is_found_at_its_place() {
         ),
         (
             "domains = [\"facebook.com\"]",
-            "lists = [{ path = \"ok.txt\", format = \"adguard\" }]",
-            "10:38 format `adguard` is not available yet",
+            "lists = [{ path = \"ok.txt\", format = \"m365\" }]",
+            "10:19 cannot read \"etc/ok.txt\": it is not as Microsoft gives it: expected value at line 1 column 1",
         ),
         (
             "domains = [\"facebook.com\"]",

@@ -79,7 +79,7 @@ fn the_policy_reads_one_or_several_and_both_languages() {
     assert_eq!(config.tests[0].at, None);
     assert_eq!(config.tests[1].at.unwrap().to_string(), "2026-07-01T11:00:00Z", "summer time");
     let listed = &config.categories.categories[2];
-    assert_eq!(listed.entries[0].source.to_string(), "etc/lists/a.txt:1");
+    assert_eq!(listed.lists[0].places.source(0).to_string(), "etc/lists/a.txt:1");
 }
 
 #[test]

@@ -298,10 +298,12 @@ fn a_list_that_would_take_a_protected_name_is_told_which_line_and_whose_name() {
     assert_eq!(
         warnings(GATEWAY, &listed(), list),
         [
-            "warning list.txt:3:3 `referrals.wales.nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6)",
-            "warning list.txt:4:1 `wales.nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6)",
+            "warning list.txt:3:1 `referrals.wales.nhs.uk` would take into `social` a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
+            "warning list.txt:4:1 `wales.nhs.uk` would take into `social` a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
+            "warning list.txt:5:1 `xwales.nhs.uk` would take into `social` `nhs.uk`, which care needs: the NHS in England",
+            "warning list.txt:6:1 `nhs.uk` would take into `social`, for it lies under the entry, a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
             "warning list.txt:6:1 `nhs.uk` is a public suffix: category `social` takes every name under it",
-            "warning list.txt:6:1 `nhs.uk` would take a name of the protected category `clinical` into `social`: `wales.nhs.uk` (etc/policy.toml:6) lies under it",
+            "warning list.txt:7:1 `=nhs.uk` would take into `social` `nhs.uk`, which care needs: the NHS in England",
         ]
     );
 }
@@ -329,10 +331,11 @@ fn lines_of_a_list_that_cannot_be_read_are_warned_of_and_then_counted() {
 }
 
 #[test]
-fn a_list_that_is_not_utf8_is_an_error_in_the_list() {
+fn octets_of_a_list_that_are_not_utf8_cost_their_line_only() {
     let outcome = World::new(GATEWAY, listed()).with("etc/list.txt", b"ok.example\n\xffbad.example\n".to_vec()).read();
-    assert!(outcome.config.is_none());
-    assert_eq!(lines(&outcome.problems), ["error list.txt:2:1 the file is not UTF-8: this character cannot be read"]);
+    assert!(outcome.config.is_some());
+    let expected = "warning list.txt:2:1 the line is left out: it is not a valid internationalised name";
+    assert_eq!(lines(&outcome.problems), [expected]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl World {
     }
 
     pub(super) fn read(&self) -> Outcome {
-        read_with(Path::new("etc/clearway.toml"), now(), &|path| {
+        read_with(Path::new("etc/clearway.toml"), now(), &|path: &Path| {
             self.0.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         })
     }

@@ -1,7 +1,9 @@
-//! See properties/list_plain.rs.
+//! See properties/list.rs.
 #![no_main]
 
-#[path = "../properties/list_plain.rs"]
-mod list_plain;
+use clearway::category::Format;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| list_plain::holds(bytes));
+#[path = "../properties/list.rs"]
+mod list;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| list::holds(Format::Plain, bytes));

@@ -1,0 +1,50 @@
+//! The files of a configuration as they stand on disk.
+
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use crate::category::list::Shelf;
+
+/// A larger file is not read into memory. The largest public list (adult sites of UT1) is a third of this.
+const LARGEST: u64 = 256 << 20;
+
+/// The disk, and the one file that a person named on the command line.
+pub(super) struct Disk<'a> {
+    pub(super) named: &'a Path,
+}
+
+impl Shelf for Disk<'_> {
+    fn bytes(&self, file: &Path) -> io::Result<Vec<u8>> {
+        // What a person names may be a pipe; what a file names is read again at every reload.
+        if file != self.named {
+            regular(file)?;
+        }
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
+        }
+        Ok(bytes)
+    }
+
+    fn folder(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut files = std::fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+/// Refuses what is no regular file before it is opened: opening a FIFO waits for its other end, and so would a reload;
+/// opening a device can do something to it.
+fn regular(file: &Path) -> io::Result<()> {
+    let kind = std::fs::metadata(file)?.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        () if kind.is_fifo() => "it is a FIFO",
+        () if kind.is_socket() => "it is a socket",
+        () => "it is a device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
