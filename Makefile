@@ -31,7 +31,7 @@ check: ## format, lints, documentation, and licences where cargo-deny is there
 	fi
 
 bench: ## what pieces cost, then the whole program beside other proxies (BENCH="--scene http --out DIR" for some)
-	$(CARGO) bench --locked --bench judge --bench tube --bench instructions
+	$(CARGO) bench --locked --bench judge --bench tube --bench instructions --bench lists
 	$(CARGO) bench --locked --bench gateway -- $(BENCH)
 
 lab: ## every scene with every carrier, for an hour and a half, as root (LAB="--scene steady --carrier none,clearway" for some)

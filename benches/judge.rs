@@ -79,7 +79,8 @@ fn decide(bencher: Bencher<'_, '_>, windows: bool) {
     };
     let policy = Policy::new(&policy::Spec { default: Action::Allow, rules: (0..RULES).map(rule).collect() });
     let calendar = Calendar { zone: TimeZone::get("Europe/London").unwrap(), bank_holidays: [].into() };
-    let categories = [CategoryId::from("web"), CategoryId::from("video")];
+    let (web, video) = (CategoryId::from("web"), CategoryId::from("video"));
+    let categories = [&web, &video];
     let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
     bencher.bench(|| policy.decide(black_box(&Question { categories: &categories, groups: &[], at }), &calendar));
 }

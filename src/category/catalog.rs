@@ -1,8 +1,10 @@
 //! All categories in memory: a host goes in, the categories it is in come out.
 
+use smallvec::SmallVec;
+
 use super::key::Seed;
 use super::list::Effect;
-use super::matches::{Match, Matched, Matches};
+use super::matches::{Match, Matched, Matches, OTHER, Part};
 use super::names::Names;
 use super::network::Networks;
 use super::pages::Pages;
@@ -26,7 +28,10 @@ pub struct Catalog {
     /// The text of each of those, by its entry.
     wild: Vec<(u32, Wild)>,
     segments: Segments,
-    other: TubeId,
+    /// Whether any entry is more than a match.
+    has_effects: bool,
+    /// The category and tube of what matches nothing.
+    other: (CategoryId, TubeId),
 }
 
 /// What the catalog keeps of a category beside its entries.
@@ -39,8 +44,8 @@ struct Known {
     has_effects: bool,
 }
 
-/// An entry that matches, and how it reads.
-type Hit = (u32, Matched);
+/// Entries that match, and how they read.
+type Hits<'a> = SmallVec<[(u32, Part<'a>); 4]>;
 
 impl Catalog {
     /// Takes up every entry of every category.
@@ -60,7 +65,8 @@ impl Catalog {
             pages: Pages::default(),
             wild: Vec::new(),
             segments: Segments::default(),
-            other: spec.other.clone(),
+            has_effects: false,
+            other: (CategoryId::from(OTHER), spec.other.clone()),
         };
         for (number, category) in (0u32..).zip(&spec.categories) {
             catalog.add(number, category);
@@ -79,6 +85,7 @@ impl Catalog {
     fn add(&mut self, number: u32, category: &Category) {
         let Category { id, tube, protected, entries, lists, .. } = category;
         let has_effects = lists.iter().any(|list| !list.effects.is_empty());
+        self.has_effects |= has_effects;
         self.categories.push(Known { id: id.clone(), tube: tube.clone(), protected: *protected, has_effects });
         let segments = &mut self.segments;
         let first = segments.own(number, entries);
@@ -109,28 +116,28 @@ impl Catalog {
 
     /// The categories a host is in: a name by the entries on it and its parents, then by what it contains; an address by
     /// the networks around it. Where a plain request shows its path, which begins after the first `/`, pages come first.
-    pub fn classify(&self, host: &Host, path: Option<&str>) -> Matches {
-        let mut hits = Vec::new();
+    pub fn classify<'a>(&'a self, host: &'a Host, path: Option<&str>) -> Matches<'a> {
+        let mut hits = Hits::new();
         if let Some(path) = path {
             let found = self.pages.find(&self.seed, host, path).into_iter();
-            hits.extend(found.map(|(front, entry)| (entry, Matched::page(host, front))));
+            hits.extend(found.map(|(front, entry)| (entry, Part::Page(host, front))));
         }
         match host {
             Host::Name(name) => {
                 let found = self.names.find(&self.seed, name.as_str()).into_iter();
-                hits.extend(found.map(|hit| (hit.entry, Matched::name(name, hit.start, hit.reach))));
+                hits.extend(found.map(|hit| (hit.entry, Part::Name(&name.as_str()[hit.start..], hit.reach))));
                 hits.extend(self.wilds.find(name.as_str()).into_iter().filter_map(|entry| self.wild_hit(entry)));
             }
             Host::Addr(address) => {
                 let found = self.networks.find(*address);
-                hits.extend(found.map(|(network, entry)| (entry, Matched::network(network))));
+                hits.extend(found.map(|(network, entry)| (entry, Part::Network(network))));
             }
         }
         if !self.page_wilds.is_empty() {
             let page = path.map_or_else(|| host.to_string(), |path| format!("{host}/{path}"));
             hits.extend(self.page_wilds.find(&page).into_iter().filter_map(|entry| self.wild_hit(entry)));
         }
-        Matches::new(self.choose(hits), self.other.clone())
+        Matches::new(self.choose(hits), (&self.other.0, &self.other.1))
     }
 
     /// Whether any entry is about pages rather than hosts.
@@ -138,39 +145,42 @@ impl Catalog {
         !self.pages.is_empty() || !self.page_wilds.is_empty()
     }
 
-    fn wild_hit(&self, entry: u32) -> Option<Hit> {
+    fn wild_hit(&self, entry: u32) -> Option<(u32, Part<'_>)> {
         let at = self.wild.binary_search_by_key(&entry, |(entry, _)| *entry).ok()?;
-        Some((entry, Matched::wild(self.wild[at].1.clone())))
+        Some((entry, Part::Wild(&self.wild[at].1)))
     }
 
     /// One match a category out of hits that come the most specific first. Where a protected category is among them,
     /// what lists say of categories without protection counts for nothing.
-    fn choose(&self, mut hits: Vec<Hit>) -> Vec<Match> {
+    fn choose<'a>(&'a self, mut hits: Hits<'a>) -> SmallVec<[Match<'a>; 2]> {
         self.except(&mut hits);
         let whose = |entry: u32| {
             let (_, segment) = self.segments.of(entry)?;
             Some((segment, self.categories.get(segment.category as usize)?))
         };
         let guarded = hits.iter().any(|(entry, _)| whose(*entry).is_some_and(|(_, known)| known.protected));
-        let mut found: Vec<Match> = Vec::new();
-        for (entry, matched) in hits {
+        let mut found: SmallVec<[Match<'_>; 2]> = SmallVec::new();
+        for (entry, part) in hits {
             let Some((segment, Known { id, tube, protected, .. })) = whose(entry) else { continue };
             let silenced = guarded && segment.is_imported() && !protected;
-            if !silenced && !found.iter().any(|known| known.category == *id) {
-                let source = segment.source(entry);
-                found.push(Match { category: id.clone(), tube: tube.clone(), entry: matched, source });
+            if !silenced && !found.iter().any(|known| known.category == id) {
+                let (tube, entry, number) = (tube.as_ref(), Matched(part), entry);
+                found.push(Match { category: id, tube, entry, segment, number });
             }
         }
         found
     }
 
     /// Takes away what lists take back themselves. An exception is about its own list alone.
-    fn except(&self, hits: &mut Vec<Hit>) {
+    fn except(&self, hits: &mut Hits<'_>) {
+        if !self.has_effects {
+            return;
+        }
         let effect = |entry: u32| {
             let (at, segment) = self.segments.of(entry)?;
             Some((at, segment.effect(entry)?))
         };
-        let effects: Vec<_> = hits.iter().map(|(entry, _)| effect(*entry)).collect();
+        let effects: SmallVec<[_; 4]> = hits.iter().map(|(entry, _)| effect(*entry)).collect();
         if effects.iter().all(Option::is_none) {
             return;
         }
@@ -247,7 +257,8 @@ mod tests {
 
     /// `category: entry` of every match, then the flow's category and tube.
     fn told(catalog: &Catalog, host: &str) -> (Vec<String>, String) {
-        let matches = catalog.classify(&host.parse().unwrap(), None);
+        let host = host.parse().unwrap();
+        let matches = catalog.classify(&host, None);
         let found = matches.as_slice().iter().map(|found| format!("{}: {}", found.category, found.entry)).collect();
         let tube = matches.tube();
         (found, format!("{} in {tube}", matches.category()))
@@ -367,8 +378,9 @@ mod tests {
     fn a_match_says_where_its_entry_stands() {
         let catalog = catalog(vec![category("social", None, false, &["+x.example", "+y.example", "z.example"])]);
         for (host, source) in [("a.y.example", "social.txt:2"), ("z.example", "policy.toml:3")] {
-            let matches = catalog.classify(&host.parse().unwrap(), None);
-            assert_eq!(matches.as_slice()[0].source.to_string(), source, "{host}");
+            let parsed = host.parse().unwrap();
+            let matches = catalog.classify(&parsed, None);
+            assert_eq!(matches.as_slice()[0].source().to_string(), source, "{host}");
         }
     }
 
@@ -378,9 +390,16 @@ mod tests {
             category("web", Some("internet"), false, &["example"]),
             category("clinic", None, false, &["nhs.example"]),
         ]);
-        let asked = |host: &str| catalog.classify(&host.parse().unwrap(), None).categories().to_vec();
-        assert_eq!(asked("a.nhs.example"), ["clinic".into(), "web".into()]);
-        assert_eq!(asked("nhs.uk"), [CategoryId::from(crate::category::OTHER)]);
+        let asked = |host: &str| {
+            catalog
+                .classify(&host.parse().unwrap(), None)
+                .categories()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(asked("a.nhs.example"), ["clinic", "web"]);
+        assert_eq!(asked("nhs.uk"), [OTHER]);
     }
 
     /// The contract's words as a walk over all entries: specificity first, then the order of the categories.
@@ -466,7 +485,8 @@ mod tests {
         #[test]
         fn the_tables_answer_as_a_walk_over_all_entries(categories in specs(), host in hosts()) {
             let expected = naive(&categories, &host);
-            let matches = catalog(categories.into_iter().map(|(category, _)| category).collect()).classify(&host, None);
+            let catalog = catalog(categories.into_iter().map(|(category, _)| category).collect());
+            let matches = catalog.classify(&host, None);
             let found: Vec<_> = matches.as_slice().iter()
                 .map(|found| (found.category.clone(), found.entry.to_string()))
                 .collect();
@@ -541,7 +561,8 @@ mod tests {
             ("x7.example", None, &["web: example"]),
             ("192.0.2.1", Some("search?q=12"), &[r"pages: regexp:/search\?q=[0-9]+$"]),
         ] {
-            let matches = catalog.classify(&host.parse().unwrap(), path);
+            let parsed = host.parse().unwrap();
+            let matches = catalog.classify(&parsed, path);
             let found: Vec<_> =
                 matches.as_slice().iter().map(|found| format!("{}: {}", found.category, found.entry)).collect();
             assert_eq!(found, expected, "{host} {path:?}");

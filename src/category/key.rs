@@ -46,6 +46,7 @@ impl Seed {
     }
 
     /// The name and each parent, the shortest first: where in the name it begins, in octets, and its key as a suffix entry.
+    #[inline]
     pub(super) fn keys<'a>(&self, name: &'a str) -> impl Iterator<Item = (usize, u64)> + use<'a> {
         let seed = *self;
         let (mut end, mut key) = (Some(name.len()), seed.0[0]);
@@ -75,6 +76,7 @@ impl Seed {
     }
 
     /// One label more. A multiplication to 128 bits, its halves folded into each other, mixes 16 octets at once.
+    #[inline]
     fn with_label(&self, above: u64, label: &[u8]) -> u64 {
         let [_, first, second, ..] = self.0;
         let mut key = above ^ (label.len() as u64).wrapping_mul(SPREAD);

@@ -47,11 +47,6 @@ pub struct NameHit {
 /// The entries that match a name. Rarely are there more than four.
 pub type NameHits = SmallVec<[NameHit; 4]>;
 
-/// Keys that are looked for at once: where a name begins, how far an entry of that name would reach, and its key. So the
-/// memory is asked for all of them before the first answer is waited for.
-type Probes = SmallVec<[(usize, Reach, u64); AT_ONCE]>;
-const AT_ONCE: usize = 16;
-
 impl Names {
     /// With room for so many entries; `under` says whether some of them do not hold their own name.
     pub fn with_room(entries: usize, under: bool) -> Self {
@@ -90,33 +85,29 @@ impl Names {
         if self.slots.is_empty() {
             return hits;
         }
-        let mut probes = Probes::new();
-        for (start, key) in seed.keys(name) {
-            probes.push((start, Reach::Suffix, key));
-            if start == 0 {
-                probes.push((start, Reach::Exact, seed.reaching(key, Reach::Exact)));
-            } else if self.under {
-                probes.push((start, Reach::Under, seed.reaching(key, Reach::Under)));
+        // The filter is asked for each key as it is made. Seldom does it let one through, so the processor goes on to the
+        // next while it waits; the slots of those that pass are looked at together.
+        let mut passed: SmallVec<[(usize, Reach, u64); 4]> = SmallVec::new();
+        let mut ask = |start, reach, key| {
+            let (word, bits) = self.filtered(key);
+            if self.filter[word] & bits == bits {
+                passed.push((start, reach, key));
             }
-            if probes.len() > AT_ONCE - 2 {
-                self.look(&mut probes, &mut hits);
+        };
+        for (start, key) in seed.keys(name) {
+            ask(start, Reach::Suffix, key);
+            if start == 0 {
+                ask(start, Reach::Exact, seed.reaching(key, Reach::Exact));
+            } else if self.under {
+                ask(start, Reach::Under, seed.reaching(key, Reach::Under));
             }
         }
-        self.look(&mut probes, &mut hits);
-        hits.sort_unstable_by_key(|hit| (hit.start, hit.reach != Reach::Exact, hit.entry));
-        hits
-    }
-
-    /// Asks for some keys: the filter for all of them, then the slots of those that it lets through.
-    fn look(&self, probes: &mut Probes, hits: &mut NameHits) {
-        probes.retain(|(.., key)| {
-            let (word, bits) = self.filtered(*key);
-            self.filter[word] & bits == bits
-        });
-        for (start, reach, key) in probes.drain(..) {
+        for (start, reach, key) in passed {
             let held = self.slots[self.search(key)][2];
             hits.extend(self.entries(held).map(|entry| NameHit { start, reach, entry }));
         }
+        hits.sort_unstable_by_key(|hit| (hit.start, hit.reach != Reach::Exact, hit.entry));
+        hits
     }
 
     /// The slot that holds a key, or the free one that it would stand in.

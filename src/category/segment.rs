@@ -14,13 +14,14 @@ pub struct Segment {
     first: u32,
     /// The category's place in the file; the earlier wins a tie.
     pub category: u32,
-    from: From,
+    origin: Origin,
+    effects: Arc<[(u32, Effect)]>,
 }
 
 #[derive(Clone, Debug)]
-enum From {
+enum Origin {
     Policy(Arc<[Source]>),
-    List { places: Arc<Places>, effects: Arc<[(u32, Effect)]> },
+    List(Arc<Places>),
 }
 
 /// All segments, in the order of their numbers.
@@ -34,13 +35,12 @@ impl Segments {
     /// Numbers the own entries of a category; the first number.
     pub fn own(&mut self, category: u32, entries: &[Entry]) -> u32 {
         let sources = entries.iter().map(|entry| entry.source.clone()).collect();
-        self.push(category, entries.len(), From::Policy(sources))
+        self.push(category, entries.len(), Origin::Policy(sources), Arc::default())
     }
 
     /// Numbers the entries of a list; the first number.
     pub fn list(&mut self, category: u32, places: &Arc<Places>, effects: &Arc<[(u32, Effect)]>) -> u32 {
-        let from = From::List { places: Arc::clone(places), effects: Arc::clone(effects) };
-        self.push(category, places.len(), from)
+        self.push(category, places.len(), Origin::List(Arc::clone(places)), Arc::clone(effects))
     }
 
     /// Where an entry's segment stands among all, and the segment.
@@ -49,9 +49,9 @@ impl Segments {
         Some((at, self.all.get(at)?))
     }
 
-    fn push(&mut self, category: u32, entries: usize, from: From) -> u32 {
+    fn push(&mut self, category: u32, entries: usize, origin: Origin, effects: Arc<[(u32, Effect)]>) -> u32 {
         let first = self.count;
-        self.all.push(Segment { first, category, from });
+        self.all.push(Segment { first, category, origin, effects });
         self.count = first.saturating_add(number(entries));
         first
     }
@@ -60,23 +60,22 @@ impl Segments {
 impl Segment {
     /// Whether a list says it, and not the policy itself.
     pub fn is_imported(&self) -> bool {
-        matches!(self.from, From::List { .. })
+        matches!(self.origin, Origin::List(_))
     }
 
     /// What an entry of it does beside matching.
     pub fn effect(&self, entry: u32) -> Option<Effect> {
-        let From::List { effects, .. } = &self.from else { return None };
         let number = entry - self.first;
-        let at = effects.binary_search_by_key(&number, |(entry, _)| *entry).ok()?;
-        Some(effects[at].1)
+        let at = self.effects.binary_search_by_key(&number, |(entry, _)| *entry).ok()?;
+        Some(self.effects[at].1)
     }
 
     /// Where an entry of it stands.
     pub fn source(&self, entry: u32) -> Source {
         let number = entry - self.first;
-        match &self.from {
-            From::Policy(sources) => sources[number as usize].clone(),
-            From::List { places, .. } => places.source(number),
+        match &self.origin {
+            Origin::Policy(sources) => sources[number as usize].clone(),
+            Origin::List(places) => places.source(number),
         }
     }
 }

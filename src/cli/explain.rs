@@ -35,7 +35,7 @@ pub fn run(asked: &Asked) -> u8 {
         return if verdict.refusal.is_none() { 0 } else { NO };
     }
     let text = if asked.json {
-        let answer = Answer::new(asked, &plan, &verdict, at);
+        let answer = Answer::new(&plan, &question, &verdict);
         serde_json::to_string(&answer).unwrap_or_default()
     } else {
         let trace = if asked.trace { traced(&plan, &question) } else { String::new() };
@@ -108,21 +108,22 @@ impl Limit {
 }
 
 impl Answer {
-    fn new(asked: &Asked, plan: &Plan, verdict: &Verdict, at: Timestamp) -> Self {
+    fn new(plan: &Plan, question: &Question<'_>, verdict: &Verdict) -> Self {
+        let (target, at) = (question.target, question.at);
         Answer {
-            target: asked.target.target.to_string(),
-            host: asked.target.target.host.to_string(),
-            port: asked.target.target.port,
+            target: target.to_string(),
+            host: target.host.to_string(),
+            port: target.port,
             at: plan.calendar.local(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             action: verdict.action.as_str(),
             category: verdict.category.to_string(),
             tube: verdict.tube.to_string(),
             egress: verdict.egress.to_string(),
-            matched: verdict.matched.as_ref().map(|matched| Matched {
+            matched: plan.classify(question).named().map(|matched| Matched {
                 category: matched.category.to_string(),
-                entry: matched.entry.clone(),
-                file: matched.source.file.display().to_string(),
-                line: matched.source.line,
+                entry: matched.entry.to_string(),
+                file: matched.source().file.display().to_string(),
+                line: matched.source().line,
             }),
             rule: verdict.rule.as_ref().map(|rule| Rule {
                 name: rule.id.to_string(),
@@ -138,7 +139,7 @@ impl Answer {
 
 /// The same in words, one line a stage.
 fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, verdict: &Verdict) -> String {
-    let at = question.at;
+    let (at, matches) = (question.at, plan.classify(question));
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<9} {value}");
@@ -158,14 +159,14 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, v
     }
     row(
         "category",
-        match &verdict.matched {
-            Some(matched) => format!("{}, by `{}` at {}", verdict.category, matched.entry, matched.source),
+        match matches.named() {
+            Some(matched) => format!("{}, by `{}` at {}", verdict.category, matched.entry, matched.source()),
             None => format!("{}: no category has it", verdict.category),
         },
     );
-    for other in plan.classify(question).as_slice() {
-        if other.category != verdict.category {
-            row("also in", format!("{}, by `{}` at {}", other.category, other.entry, other.source));
+    for other in matches.as_slice() {
+        if *other.category != verdict.category {
+            row("also in", format!("{}, by `{}` at {}", other.category, other.entry, other.source()));
         }
     }
     row("rule", rule_words(config, verdict));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Plan;
-use crate::base::{CategoryId, Direction, EgressId, GroupId, Host, Name, Rate, Reason, RuleId, Source, Target, TubeId};
+use crate::base::{CategoryId, Direction, EgressId, GroupId, Host, Name, Rate, Reason, RuleId, Target, TubeId};
 use crate::category::Matches;
 use crate::policy::{self, Action, Rule};
 
@@ -34,25 +34,12 @@ pub struct Verdict {
     pub refusal: Option<Reason>,
     /// The category that gives the tube.
     pub category: CategoryId,
-    /// The entry that put the target there.
-    pub matched: Option<Matched>,
     /// The tube the flow rides in.
     pub tube: TubeId,
     /// How it leaves.
     pub egress: EgressId,
     /// The rule that decided; without one, the default did.
     pub rule: Option<Arc<Rule>>,
-}
-
-/// An entry that matched.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Matched {
-    /// Its category.
-    pub category: CategoryId,
-    /// As it is written.
-    pub entry: String,
-    /// Where.
-    pub source: Source,
 }
 
 impl Verdict {
@@ -83,7 +70,7 @@ impl Plan {
     }
 
     /// The categories that what is asked for is in, the most specific first.
-    pub fn classify(&self, question: &Question<'_>) -> Matches {
+    pub fn classify<'a>(&'a self, question: &Question<'a>) -> Matches<'a> {
         self.catalog.classify(&question.target.host, question.path)
     }
 
@@ -105,7 +92,7 @@ impl Plan {
         verdict
     }
 
-    fn judge_matches(&self, matches: &Matches, question: &Question<'_>) -> Verdict {
+    fn judge_matches(&self, matches: &Matches<'_>, question: &Question<'_>) -> Verdict {
         let asked = policy::Question { categories: matches.categories(), groups: question.groups, at: question.at };
         let decision = self.policy.decide(&asked, &self.calendar);
         let tube = decision.tube.unwrap_or_else(|| matches.tube().clone());
@@ -118,11 +105,6 @@ impl Plan {
             action: if refusal.is_some() { Action::Block } else { Action::Allow },
             refusal,
             category: matches.category().clone(),
-            matched: matches.named().map(|found| Matched {
-                category: found.category.clone(),
-                entry: found.entry.to_string(),
-                source: found.source.clone(),
-            }),
             egress: self.egress_of(&tube),
             tube,
             rule: decision.rule,

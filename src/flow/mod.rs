@@ -18,7 +18,7 @@ pub mod refuse;
 
 pub use bulkhead::{Berth, Bulkheads, Compartment};
 pub use carrier::{Carrier, Current};
-pub use judge::{Matched, Question, Verdict};
+pub use judge::{Question, Verdict};
 pub use plan::{Parts, Plan, Way, Ways};
 pub use room::{Place, Room};
 pub use run::{Entrance, serve};

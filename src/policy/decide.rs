@@ -73,9 +73,14 @@ mod tests {
         Rule { expires: Some(expires), ..rule }
     }
 
+    fn refs(categories: &[CategoryId]) -> Vec<&CategoryId> {
+        categories.iter().collect()
+    }
+
     fn decided(policy: &Policy, to: &[&str], from: &[&str], when: &str) -> String {
         let categories: Vec<CategoryId> = to.iter().map(|name| CategoryId::from(*name)).collect();
         let groups: Vec<GroupId> = from.iter().map(|name| GroupId::from(*name)).collect();
+        let categories = refs(&categories);
         let question = Question { categories: &categories, groups: &groups, at: at(when) };
         policy.decide(&question, &london()).rule.map_or("default".to_owned(), |rule| rule.id.to_string())
     }
@@ -123,7 +128,10 @@ mod tests {
         let policy = Policy::new(&Spec { default: Action::Block, rules: vec![lifted.clone()] });
         let ask = |name: &str| {
             let categories = [CategoryId::from(name)];
-            policy.decide(&Question { categories: &categories, groups: &[], at: at("2026-11-24 10:00") }, &london())
+            policy.decide(
+                &Question { categories: &refs(&categories), groups: &[], at: at("2026-11-24 10:00") },
+                &london(),
+            )
         };
         let by_rule = Decision { action: Action::Allow, tube: Some("internet".into()), rule: Some(Arc::new(lifted)) };
         assert_eq!(ask("social"), by_rule);
@@ -141,6 +149,7 @@ mod tests {
             rule("f", &[], &[], &[]),
         ]);
         let (categories, groups) = ([CategoryId::from("web")], [GroupId::from("wards")]);
+        let categories = refs(&categories);
         let question = Question { categories: &categories, groups: &groups, at: at("2026-11-24 10:00") };
         let trace = policy.trace(&question, &london());
         let told: Vec<_> = trace.steps.iter().map(|step| (step.rule.id.as_str(), step.missed)).collect();
@@ -208,14 +217,15 @@ mod tests {
         #[test]
         fn rules_decide_as_a_loop_over_them(rules in rules(150), (to, from, at) in asked()) {
             let expected = naive(&rules, &to, &from, at).map(|place| place.to_string());
-            let decision = policy(rules).decide(&Question { categories: &to, groups: &from, at }, &london());
+            let decision = policy(rules).decide(&Question { categories: &refs(&to), groups: &from, at }, &london());
             prop_assert_eq!(decision.rule.map(|rule| rule.id.to_string()), expected);
         }
 
         #[test]
         fn a_trace_decides_as_the_decision_does(rules in rules(80), (to, from, at) in asked()) {
             let policy = policy(rules.clone());
-            let question = Question { categories: &to, groups: &from, at };
+            let names = refs(&to);
+            let question = Question { categories: &names, groups: &from, at };
             let trace = policy.trace(&question, &london());
             prop_assert_eq!(&trace.decision, &policy.decide(&question, &london()));
             for (rule, step) in rules.iter().zip(&trace.steps) {
@@ -232,7 +242,7 @@ mod tests {
             parts in prop::collection::vec(0.0f64..1.0, 8),
         ) {
             let (policy, calendar) = (policy(rules), london());
-            let decide = |at| policy.decide(&Question { categories: &to, groups: &from, at }, &calendar);
+            let decide = |at| policy.decide(&Question { categories: &refs(&to), groups: &from, at }, &calendar);
             let edge = policy.next_edge(start, &calendar).unwrap_or(start + 300.hours());
             prop_assert!(edge > start);
             let span = (edge - 1.seconds()).as_second() - start.as_second();

@@ -11,7 +11,7 @@ use crate::base::{CategoryId, GroupId, TubeId};
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// The categories of the target; `other` alone where it is in none.
-    pub categories: &'a [CategoryId],
+    pub categories: &'a [&'a CategoryId],
     /// The groups of the client.
     pub groups: &'a [GroupId],
     /// When.

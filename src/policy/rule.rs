@@ -56,7 +56,10 @@ impl Rules {
         self.list.iter().enumerate().map(move |(at, rule)| {
             if at % WORD == 0 {
                 let word = at / WORD;
-                named = (self.to.naming(word, question.categories), self.from.naming(word, question.groups));
+                named = (
+                    self.to.naming(word, question.categories.iter().copied()),
+                    self.from.naming(word, question.groups.iter()),
+                );
             }
             let bit = 1 << (at % WORD);
             let missed = if named.0 & bit == 0 {
@@ -105,7 +108,10 @@ impl<I: Clone + Eq + Hash> Namers<I> {
     }
 
     /// The rules of one word whose condition these names meet.
-    fn naming(&self, word: usize, names: &[I]) -> u64 {
-        names.iter().filter_map(|name| self.by_name.get(name)).fold(self.any[word], |bits, namers| bits | namers[word])
+    fn naming<'a>(&self, word: usize, names: impl Iterator<Item = &'a I>) -> u64
+    where
+        I: 'a,
+    {
+        names.filter_map(|name| self.by_name.get(name)).fold(self.any[word], |bits, namers| bits | namers[word])
     }
 }

@@ -65,8 +65,9 @@ fn found(list: List, hosts: &[&str]) -> Vec<String> {
     };
     let catalog = Catalog::new(&Spec { categories: vec![category], other: "internet".into(), seed: seed() });
     let told = |host: &&str| {
-        let matches = catalog.classify(&host.parse().unwrap(), None);
-        matches.named().map_or("-".to_owned(), |found| format!("{} {}", found.source.line, found.entry))
+        let host = host.parse().unwrap();
+        let matches = catalog.classify(&host, None);
+        matches.named().map_or("-".to_owned(), |found| format!("{} {}", found.source().line, found.entry))
     };
     hosts.iter().map(told).collect()
 }
