@@ -111,6 +111,8 @@ pub struct ListFacts {
     pub entries: usize,
     /// Lines that could not be read.
     pub rejected: usize,
+    /// A newer one was refused, and this is the last good one.
+    pub refused: bool,
     /// When the file was last modified.
     pub modified: Option<Timestamp>,
 }
@@ -151,6 +153,7 @@ struct Inner {
 struct ListGauges {
     entries: IntGaugeVec,
     rejected: IntGaugeVec,
+    refused: IntGaugeVec,
     age: GaugeVec,
 }
 
@@ -162,6 +165,11 @@ impl ListGauges {
             rejected: vectors.gauge(
                 "clearway_list_rejected_lines",
                 "Lines of the list that could not be read.",
+                &labels,
+            )?,
+            refused: vectors.gauge(
+                "clearway_list_refused",
+                "1 while a newer list is refused and the last good one is in force.",
                 &labels,
             )?,
             age: vectors.level("clearway_list_age_seconds", "Since the list's file was last modified.", &labels)?,
@@ -368,11 +376,13 @@ impl Meter {
         let inner = &self.0;
         inner.lists.entries.reset();
         inner.lists.rejected.reset();
+        inner.lists.refused.reset();
         inner.lists.age.reset();
         for facts in &view.lists {
             let labels = [facts.category.as_str(), facts.list.as_str()];
             gauge(&inner.lists.entries, &labels, whole(facts.entries));
             gauge(&inner.lists.rejected, &labels, whole(facts.rejected));
+            gauge(&inner.lists.refused, &labels, i64::from(facts.refused));
             if let Some(modified) = facts.modified {
                 level(&inner.lists.age, &labels, at.duration_since(modified).as_secs_f64().max(0.0));
             }
@@ -475,6 +485,7 @@ mod tests {
                 list: "lists/malware.txt".into(),
                 entries: 7,
                 rejected: 1,
+                refused: true,
                 modified: Some("2026-11-24T11:00:00Z".parse().unwrap()),
             }],
         }

@@ -30,7 +30,7 @@ pub enum Why {
         source: Source,
     },
     /// Care would suffer without it: what it is, for people.
-    Care(&'static str),
+    Care(Arc<str>),
 }
 
 /// What is watched over, by the keys that a reader of lists has at hand anyway.
@@ -54,7 +54,7 @@ impl Guard {
         for line in CARE.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, what) = line.split_once(' ').unwrap_or((line, ""));
             if let Ok(pattern) = name.parse() {
-                guard.watch(seed, Watched { pattern, why: Why::Care(what.trim()) });
+                guard.watch(seed, Watched { pattern, why: Why::Care(what.trim().into()) });
             }
         }
         guard
@@ -108,6 +108,12 @@ impl Guard {
             }
         }
         self.watched.push(Arc::new(watched));
+    }
+
+    /// Tells guards apart that watch over something else.
+    pub fn mark(&self, seed: &Seed) -> u64 {
+        let all: String = self.watched.iter().map(|watched| format!("{watched}\n")).collect();
+        seed.digest(all.as_bytes())
     }
 
     /// What an entry would take, given the keys of its name and of all parents, the shortest first: the most specific that

@@ -60,6 +60,11 @@ impl Seed {
         })
     }
 
+    /// A digest of octets that only who knows the seed can make.
+    pub fn digest(&self, octets: &[u8]) -> u64 {
+        self.with_label(self.0[4], octets)
+    }
+
     /// The key of an entry whose suffix key is this one.
     pub(super) fn reaching(&self, suffix: u64, reach: Reach) -> u64 {
         match reach {

@@ -42,6 +42,32 @@ impl Wild {
         expression(text).map(Wild::Page)
     }
 
+    /// One letter for each kind, as lists are kept.
+    pub fn kind(&self) -> char {
+        match self {
+            Wild::Keyword(_) => 'k',
+            Wild::Regexp(_) => 'r',
+            Wild::Page(_) => 'p',
+        }
+    }
+
+    /// What it is made of.
+    pub fn text(&self) -> &str {
+        match self {
+            Wild::Keyword(text) | Wild::Regexp(text) | Wild::Page(text) => text,
+        }
+    }
+
+    /// One that was kept.
+    pub fn of(kind: char, text: &str) -> Option<Self> {
+        match kind {
+            'k' => Wild::keyword(text).ok(),
+            'r' => Wild::regexp(text).ok(),
+            'p' => Wild::page(text).ok(),
+            _ => None,
+        }
+    }
+
     fn expression(&self) -> String {
         match self {
             Wild::Keyword(text) => regex::escape(text),

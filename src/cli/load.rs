@@ -19,7 +19,7 @@ pub fn path(config: &ConfigFile) -> PathBuf {
 
 /// Reads a configuration whole.
 pub fn read(config: &ConfigFile) -> Outcome {
-    config::read(&path(config), clock::wall())
+    config::read(&path(config), clock::wall(), config::Keep::Look)
 }
 
 /// Reads a configuration that must be without errors; prints them where it is not. Warnings are for `check`.

@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use crate::category::list::Shelf;
+use jiff::Timestamp;
+
+use crate::category::list::{Origin, Shelf};
 
 /// A larger file is not read into memory. The largest public list (adult sites of UT1) is a third of this.
 const LARGEST: u64 = 256 << 20;
@@ -47,4 +49,26 @@ fn regular(file: &Path) -> io::Result<()> {
         () => "it is a device",
     };
     Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+impl Origin {
+    /// What some files are now. One that is gone counts as well: it may come back.
+    pub(super) fn of<'a>(files: impl Iterator<Item = &'a Path>, guard: u64) -> Self {
+        let mut files: Vec<_> = files.map(|file| stamp(file.to_owned())).collect();
+        files.sort_unstable();
+        files.dedup();
+        Origin { files, guard }
+    }
+
+    /// Whether all files are what they were.
+    pub(super) fn stands(&self) -> bool {
+        self.files.iter().all(|known| stamp(known.0.clone()) == *known)
+    }
+}
+
+fn stamp(file: PathBuf) -> (PathBuf, u64, i128) {
+    let about = std::fs::metadata(&file).ok();
+    let modified = about.as_ref().and_then(|about| Timestamp::try_from(about.modified().ok()?).ok());
+    let length = about.map_or(0, |about| about.len());
+    (file, length, modified.map_or(0, Timestamp::as_nanosecond))
 }

@@ -12,6 +12,7 @@ mod nearest;
 mod problem;
 mod read;
 mod render;
+mod store;
 pub mod spec;
 mod table;
 mod text;
@@ -22,6 +23,6 @@ mod value;
 mod tests;
 
 pub use problem::{Excerpt, Problem, Severity};
-pub use read::{Outcome, list, read, read_with, state_dir};
+pub use read::{Keep, Outcome, list, read, read_with, state_dir};
 pub use render::render;
 pub use spec::Config;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use toml::de::DeTable;
 
-use super::check::category::Categories;
+use super::check::category::{Categories, ListDraft};
 use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
@@ -18,10 +18,11 @@ use super::document;
 use super::lint;
 use super::problem::{Problem, Problems, Severity};
 use super::spec::Config;
+use super::store::Store;
 use super::table::{Scope, Table};
 use super::text::{Place, Placed, Text};
-use crate::base::{Calendar, Name};
-use crate::category::list::{self, Shelf, Watch};
+use crate::base::{Calendar, CategoryId, Name};
+use crate::category::list::{self, Origin, Shelf, Watch};
 use crate::category::{Format, List, Seed};
 use crate::policy::Action;
 
@@ -42,12 +43,22 @@ impl Outcome {
     }
 }
 
+/// What a reader does with the last good copies of lists in the state directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// It looks at them where it may: a list that would be refused is told of.
+    Look,
+    /// It uses them and keeps new ones, as a running gateway does.
+    Write,
+}
+
 /// Reads a configuration from disk. `now` tells which exceptions have expired.
-pub fn read(path: &Path, now: Timestamp) -> Outcome {
-    let mut outcome = read_with(path, now, &Disk { named: path });
+pub fn read(path: &Path, now: Timestamp, keep: Keep) -> Outcome {
+    let mut outcome = read_all(path, now, &Disk { named: path }, Some(keep));
     let lists = outcome.config.iter_mut().flat_map(|config| &mut config.categories.categories);
     for list in lists.flat_map(|category| &mut category.lists).filter_map(Arc::get_mut) {
-        let modified = std::fs::metadata(&list.path).and_then(|about| about.modified());
+        let file = list.files.first().unwrap_or(&list.path);
+        let modified = std::fs::metadata(file).and_then(|about| about.modified());
         list.modified = modified.ok().and_then(|at| Timestamp::try_from(at).ok());
     }
     outcome
@@ -73,18 +84,29 @@ pub fn state_dir(path: &Path) -> Option<PathBuf> {
 
 /// Reads a configuration whose files stand anywhere. Whatever they hold, it does not panic.
 pub fn read_with(path: &Path, now: Timestamp, shelf: &dyn Shelf) -> Outcome {
+    read_all(path, now, shelf, None)
+}
+
+fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) -> Outcome {
     let problems = Problems::default();
-    let seed = Seed::of_process();
-    let files = Files { shelf, seed, problems: &problems, read: RefCell::new(vec![Arc::from(path)]) };
+    let read = RefCell::new(vec![Arc::from(path)]);
+    let mut files = Files { shelf, seed: Seed::of_process(), store: None, problems: &problems, read };
     let parts = gateway_file(path, &files).map(|parts| {
+        if let Some(keep) = keep {
+            files.open_store(&parts.gateway.state_dir, keep);
+        }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
         warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
-    let read = files.read.into_inner();
+    let Files { seed, store, read, .. } = files;
+    let read = read.into_inner();
     let config = match parts {
-        Some((parts, policy)) if problems.errors() == 0 => Some(config(parts, policy, seed, read.clone())),
+        Some((parts, policy)) if problems.errors() == 0 => {
+            let feeds = category::feeds(&policy.categories, store.as_ref());
+            Some(Config { feeds, ..config(parts, policy, seed, read.clone()) })
+        }
         _ => None,
     };
     Outcome { config, problems: problems.into_sorted(&read) }
@@ -95,6 +117,8 @@ pub(super) struct Files<'a> {
     shelf: &'a dyn Shelf,
     /// What the keys of lists are made with.
     pub(super) seed: Seed,
+    /// Where the last good copies of lists are.
+    store: Option<Store>,
     problems: &'a Problems,
     read: RefCell<Vec<Arc<Path>>>,
 }
@@ -145,13 +169,80 @@ impl Files<'_> {
         Some(text)
     }
 
-    /// A list; where it cannot be read, that is recorded where it was named.
-    pub(super) fn list(&self, path: &Placed<PathBuf>, format: Format, watch: Watch<'_>) -> Option<List> {
-        let file = gateway::beside(&path.place.text.file, &path.value);
-        let read = list::read(&file, format, self.shelf, &self.seed, watch);
-        let file: Arc<Path> = Arc::from(file);
-        self.was_read(&file);
-        read.map_err(|error| self.unreadable(&file, Some(&path.place), &error)).ok()
+    /// Opens the store. Whoever may not look into it reads lists as they stand.
+    fn open_store(&mut self, state_dir: &Path, keep: Keep) {
+        match Store::open(state_dir, keep == Keep::Write) {
+            Ok(store) => {
+                self.seed = store.seed;
+                self.store = Some(store);
+            }
+            Err(error) if keep == Keep::Write => {
+                tracing::error!(%error, "no copies of lists are kept: the state directory cannot be used for them");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// A list: as it stands, or where it has not changed or should not be used as it is, the last good copy. Where there
+    /// is none, why it cannot be read is recorded where it was named.
+    pub(super) fn list(&self, category: &CategoryId, draft: &ListDraft, watch: Watch<'_>) -> Option<List> {
+        let named = draft.file();
+        let file = self.store.as_ref().filter(|_| draft.url.is_some()).map(|store| store.fetched(category, &named));
+        let file = file.filter(|file| file.exists()).unwrap_or_else(|| named.clone());
+        let good = self.store.as_ref().and_then(|store| store.newest(category, &named));
+        let guard = match &watch {
+            Watch::Over(guard) => Some(guard.mark(&self.seed)),
+            Watch::For(..) | Watch::Tell(_) => None,
+        };
+        if let (Some((list, origin)), Some(guard)) = (&good, guard)
+            && origin.guard == guard
+            && list.format == draft.format.value
+            && origin.stands()
+        {
+            self.was_read(&Arc::from(file));
+            return good.map(|(list, _)| list);
+        }
+        let read = list::read(&file, draft.format.value, self.shelf, &self.seed, watch);
+        let read = read.map(|list| List { path: Arc::from(&*named), ..list });
+        let good = good.map(|(list, _)| list).filter(|list| list.format == draft.format.value);
+        let shared: Arc<Path> = Arc::from(file);
+        self.was_read(&shared);
+        let refusal = match (read, &good) {
+            (Ok(list), good) => match good.as_ref().and_then(|good| list.refusal(good, draft.max_change)) {
+                Some(why) => why,
+                None => {
+                    self.keep(category, &named, &list, guard, draft.keep);
+                    return Some(list);
+                }
+            },
+            (Err(error), Some(_)) => reason(&error),
+            (Err(error), None) if draft.url.is_some() && error.kind() == io::ErrorKind::NotFound => {
+                let message = "the list was not fetched yet, and there is no file to begin with: it is empty";
+                self.problems.warning(
+                    &draft.path.place,
+                    message,
+                    "put a first copy there, or wait until it is fetched",
+                );
+                return Some(List::empty(&named, draft.format.value));
+            }
+            (Err(error), None) => {
+                self.unreadable(&shared, Some(&draft.path.place), &error);
+                return None;
+            }
+        };
+        let message = format!("the list is not taken: {refusal}; the last good copy stays");
+        let hint =
+            format!("if that is meant, allow it here: `max_change = \"{}%\"`", draft.max_change.saturating_mul(10));
+        self.problems.warning(&draft.path.place, message, hint);
+        good.map(|good| List { refused: Some(refusal), ..good })
+    }
+
+    fn keep(&self, category: &CategoryId, named: &Path, list: &List, guard: Option<u64>, most: usize) {
+        let Some(store) = &self.store else { return };
+        let origin = Origin::of(list.files.iter().map(|file| &**file), guard.unwrap_or_default());
+        if let Err(error) = store.keep(category, named, list, &origin, most) {
+            tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
+        }
     }
 
     fn was_read(&self, file: &Arc<Path>) {
@@ -258,6 +349,7 @@ fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
     egress::own_parents(problems, &parts.egresses, &parts.listeners, &parts.dns);
     tube::check(problems, &parts.tubes, &known.tubes, &known.egresses);
     category::check(problems, &policy.categories, &known.tubes);
+    category::check_egresses(problems, &policy.categories, &known.egresses);
     policy::check(problems, &policy.rules, &policy.tests, &known);
 }
 
@@ -319,6 +411,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
             rules: policy.rules.into_iter().map(|draft| draft.rule).collect(),
         },
         tests: policy.tests.into_iter().map(|draft| draft.test).collect(),
+        feeds: Vec::new(),
         files,
     }
 }

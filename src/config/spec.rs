@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::Calendar;
+use crate::base::{Calendar, CategoryId, EgressId};
 use crate::{account, category, client, egress, listen, policy, tube};
 
 /// A whole configuration without a mistake. It never changes; a reload makes another.
@@ -37,6 +37,25 @@ pub struct Config {
     pub policy: policy::Spec,
     /// `[[test]]`.
     pub tests: Vec<policy::Test>,
+    /// Lists that are fetched.
+    pub feeds: Vec<Feed>,
     /// Every file that was read, the first the one that was named.
     pub files: Vec<Arc<Path>>,
+}
+
+/// A list that is fetched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// Whose list it is.
+    pub category: CategoryId,
+    /// Its name in the policy: its path.
+    pub path: PathBuf,
+    /// From where; always `https`.
+    pub url: String,
+    /// How often.
+    pub refresh: Duration,
+    /// By which way it leaves.
+    pub egress: Option<EgressId>,
+    /// Where what came is put.
+    pub into: PathBuf,
 }

@@ -65,6 +65,41 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
+/// A part of a hundred, such as `"50%"`; it may be more than the whole.
+pub(super) struct Percent(pub(super) u32);
+
+impl Readable for Percent {
+    const KIND: &'static str = "a percentage in a string";
+    const EXAMPLE: &'static str = r#""50%""#;
+
+    fn read(raw: &DeValue<'_>) -> Result<Self, Wrong> {
+        let text = raw.as_str().ok_or(Wrong::Kind)?;
+        let number = text.strip_suffix('%').and_then(|number| number.trim().parse().ok()).filter(|number| *number > 0);
+        number.map(Percent).ok_or_else(|| Wrong::because("it is no whole number of percent"))
+    }
+}
+
+/// Where a list is fetched from.
+pub(super) struct Url(pub(super) String);
+
+impl Readable for Url {
+    const KIND: &'static str = "a URL in a string";
+    const EXAMPLE: &'static str = r#""https://lists.example/malware.txt""#;
+
+    fn read(raw: &DeValue<'_>) -> Result<Self, Wrong> {
+        let text = raw.as_str().ok_or(Wrong::Kind)?;
+        let Some(rest) = text.strip_prefix("https://") else {
+            return Err(Wrong::because(
+                "lists are fetched by `https` alone, so that nobody on the way can change them",
+            ));
+        };
+        if text.parse::<Target>().is_err() || rest.starts_with('/') || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Wrong::because("it is no URL"));
+        }
+        Ok(Url(text.to_owned()))
+    }
+}
+
 macro_rules! texts {
     ($($type:ty, $kind:literal, $example:literal;)*) => {$(
         impl Readable for $type {

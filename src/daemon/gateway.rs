@@ -18,6 +18,7 @@ use crate::portal::{
 };
 use crate::tube::Reading;
 
+use super::feeds::Feeds;
 use super::reload::{Refused, Reloaded};
 use super::run::Daemon;
 
@@ -168,7 +169,7 @@ fn outcome(reloaded: &Reloaded, generation: u64) -> ReloadOutcome {
 impl Daemon {
     /// Tells the meter what the present configuration has.
     pub(super) fn describe(&self) {
-        let known = known(&self.state().config, self.generation.load(Ordering::Relaxed));
+        let known = known(&self.state().config, self.generation.load(Ordering::Relaxed), &self.feeds());
         self.carrier.account.meter().know(known);
     }
 
@@ -185,7 +186,7 @@ impl Daemon {
 }
 
 /// Every label that a configuration makes possible.
-fn known(config: &Config, generation: u64) -> Known {
+fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
     Known {
         generation,
         listeners: config.listeners.iter().map(|spec| spec.id.clone()).collect(),
@@ -197,7 +198,7 @@ fn known(config: &Config, generation: u64) -> Known {
             .categories
             .categories
             .iter()
-            .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list)))
+            .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list, feeds)))
             .collect(),
     }
 }
@@ -220,12 +221,13 @@ fn routes(config: &Config) -> Vec<(CategoryId, TubeId)> {
     routes
 }
 
-fn facts(category: &CategoryId, list: &category::List) -> ListFacts {
+fn facts(category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {
     ListFacts {
         category: category.clone(),
         list: list.path.display().to_string(),
         entries: list.counts.entries(),
         rejected: list.counts.rejected,
+        refused: list.refused.is_some() || feeds.failure(category, &list.path).is_some(),
         modified: list.modified,
     }
 }

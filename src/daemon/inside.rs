@@ -28,7 +28,7 @@ impl Inside {
     /// # Errors
     /// When it cannot start, as [`run`](super::run()) has them.
     pub fn start(path: &Path, wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static) -> Result<Inside, RunError> {
-        let outcome = config::read(path, clock::wall());
+        let outcome = config::read(path, clock::wall(), config::Keep::Write);
         let config = outcome.config.ok_or(RunError::Configuration(outcome.problems))?;
         let failed = |error| RunError::Machine("cannot start threads", error);
         let threads = Threads::start().map_err(failed)?;

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod edges;
+mod feeds;
 pub mod gateway;
 pub mod inside;
 pub mod limits;

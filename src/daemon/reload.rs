@@ -66,15 +66,16 @@ impl Daemon {
     async fn renew(self: &Arc<Self>) -> Result<Reloaded, Refused> {
         let path = self.path.clone();
         // Lists can be large: reading them must not hold up a thread that carries flows.
-        let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall()))
+        let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall(), config::Keep::Write))
             .await
             .map_err(|_| Refused::BrokeOff)?;
-        let Some(config) = outcome.config else {
+        let Some(mut config) = outcome.config else {
             return Err(Refused::Configuration(outcome.problems));
         };
         self.unchanged(&config)?;
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let next = self.builder.build(&config, generation);
+        config.categories.release();
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;
 
         // From here on nothing can fail.
@@ -86,6 +87,7 @@ impl Daemon {
         self.state().config = config;
         self.describe();
         self.changed.notify_one();
+        self.feeds_changed.notify_one();
         if let Err(error) = self.write_addresses() {
             tracing::warn!(%error, "addresses.json is out of date");
         }

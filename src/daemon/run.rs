@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::Builder;
+use super::feeds::Feeds;
 use super::gateway::Seen;
 use super::listeners::Listeners;
 use super::threads::Threads;
@@ -63,6 +64,10 @@ pub struct Daemon {
     pub(super) changed: Arc<Notify>,
     /// Cancelled when a drain was asked for.
     pub(super) draining: CancellationToken,
+    /// Lists that are fetched.
+    pub(super) feeds: Mutex<Feeds>,
+    /// Wakes who fetches them.
+    pub(super) feeds_changed: Notify,
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
 }
@@ -80,7 +85,7 @@ pub struct State {
 /// # Errors
 /// When it cannot start; nothing was served then.
 pub fn run(path: &Path) -> Result<(), RunError> {
-    let outcome = config::read(path, clock::wall());
+    let outcome = config::read(path, clock::wall(), config::Keep::Write);
     let Some(config) = outcome.config else {
         return Err(RunError::Configuration(outcome.problems));
     };
@@ -119,7 +124,7 @@ impl Signals {
 }
 
 impl Daemon {
-    pub(super) fn start(path: &Path, config: Config, bulkheads: Arc<Bulkheads>) -> Result<Arc<Self>, RunError> {
+    pub(super) fn start(path: &Path, mut config: Config, bulkheads: Arc<Bulkheads>) -> Result<Arc<Self>, RunError> {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
@@ -127,6 +132,7 @@ impl Daemon {
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
         let first = builder.build(&config, 1);
+        config.categories.release();
         let carrier = Carrier::new(first, tubes, account, bulkheads);
         let listeners = Listeners::new(descriptors.connections);
         let daemon = Arc::new(Daemon {
@@ -141,6 +147,8 @@ impl Daemon {
             chores: TaskTracker::new(),
             changed: Arc::default(),
             draining: CancellationToken::new(),
+            feeds: Mutex::default(),
+            feeds_changed: Notify::new(),
             reloading: tokio::sync::Mutex::default(),
         });
         daemon.describe();
@@ -180,6 +188,7 @@ impl Daemon {
         tokio::select! {
             () = life => {}
             () = keep => {}
+            () = Arc::clone(self).fetch_lists() => {}
         }
         self.remove_addresses();
         Ok(())
@@ -280,6 +289,10 @@ impl Daemon {
     fn addresses(&self) -> (PathBuf, Option<SocketAddr>) {
         let state = self.state();
         (state.config.state_dir.join("addresses.json"), state.admin)
+    }
+
+    pub(super) fn feeds(&self) -> MutexGuard<'_, Feeds> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

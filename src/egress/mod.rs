@@ -2,6 +2,7 @@
 
 pub mod dial;
 pub mod egresses;
+pub mod fetch;
 pub mod origins;
 pub mod parent;
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod read;
 
 mod adguard;
 mod hosts;
+pub mod kept;
 mod m365;
 mod plain;
 mod rpz;
@@ -19,6 +20,7 @@ mod ut1;
 mod v2fly;
 
 pub use format::Format;
+pub use kept::Origin;
 pub use notice::{Notice, Trouble};
 pub use places::Places;
 pub use read::read;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::notice::{Notice, Trouble};
 use super::{Format, Places};
@@ -18,8 +19,10 @@ use crate::category::wild::Wild;
 /// A list that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct List {
-    /// The file or folder.
+    /// The file or folder, as the policy names it.
     pub path: Arc<Path>,
+    /// Every file that was looked into.
+    pub files: Vec<Arc<Path>>,
     /// How it is written.
     pub format: Format,
     /// Where each entry stands.
@@ -42,6 +45,8 @@ pub struct List {
     pub notices: Vec<Notice>,
     /// What its text looks like, where that is another format.
     pub looks_like: Option<Format>,
+    /// Why a newer one was refused, so that this is the last good one.
+    pub refused: Option<String>,
     /// When the file was last modified.
     pub modified: Option<Timestamp>,
 }
@@ -67,7 +72,7 @@ pub enum Effect {
 }
 
 /// How many entries of each kind a list has, and lines that are none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// That name only.
     pub exact: usize,
@@ -173,6 +178,8 @@ pub enum Item<'a> {
 
 /// So many rejected lines and notices are kept, the rest is counted.
 const KEPT: usize = 10_000;
+/// A list of fewer may change as it likes.
+const FEW: usize = 100;
 /// Octets that tell a format.
 const LOOKED_AT: usize = 32 * 1024;
 /// A rejected line is cut to so many characters, about what fits beside its reason on a line of a terminal.
@@ -190,12 +197,13 @@ impl Counts {
     }
 }
 
-impl<'a> Sheet<'a> {
-    /// An empty one, whose lines stand in the list's own file.
-    pub fn new(path: &Path, format: Format, seed: &Seed, watch: Watch<'a>) -> Self {
+impl List {
+    /// One without entries.
+    pub fn empty(path: &Path, format: Format) -> List {
         let path: Arc<Path> = Arc::from(path);
-        let list = List {
+        List {
             path: Arc::clone(&path),
+            files: vec![Arc::clone(&path)],
             format,
             places: Arc::default(),
             keys: Vec::new(),
@@ -207,8 +215,32 @@ impl<'a> Sheet<'a> {
             rejected: Vec::new(),
             notices: Vec::new(),
             looks_like: None,
+            refused: None,
             modified: None,
-        };
+        }
+    }
+
+    /// Why this should not take the place of another that was good: it is empty, or has so many percent more or fewer
+    /// entries. A list of few is edited by hand, where any change is large.
+    pub fn refusal(&self, good: &List, most: u32) -> Option<String> {
+        let (now, before) = (self.counts.entries(), good.counts.entries());
+        let changed = now.abs_diff(before) as u128 * 100;
+        if now == 0 && before > 0 {
+            Some(format!("it is empty, and the last good one has {before} entries"))
+        } else if before >= FEW && changed > before as u128 * u128::from(most) {
+            let how = if now < before { "shrank" } else { "grew" };
+            Some(format!("it {how} from {before} to {now} entries, by more than {most}%"))
+        } else {
+            None
+        }
+    }
+}
+
+impl<'a> Sheet<'a> {
+    /// An empty one, whose lines stand in the list's own file.
+    pub fn new(path: &Path, format: Format, seed: &Seed, watch: Watch<'a>) -> Self {
+        let list = List::empty(path, format);
+        let path = Arc::clone(&list.path);
         Sheet {
             seed: *seed,
             watch,
@@ -223,7 +255,17 @@ impl<'a> Sheet<'a> {
 
     /// The lines that follow stand in this file.
     pub fn turn_to(&mut self, file: &Path) {
-        self.file = Arc::from(file);
+        self.file = self.saw(file);
+    }
+
+    /// A file was looked into.
+    pub fn saw(&mut self, file: &Path) -> Arc<Path> {
+        let known = self.list.files.iter().find(|known| ***known == *file);
+        known.cloned().unwrap_or_else(|| {
+            let file: Arc<Path> = Arc::from(file);
+            self.list.files.push(Arc::clone(&file));
+            file
+        })
     }
 
     /// Sees whether the text looks like another format than was declared.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Effect, Format, List, Shelf, Trouble, Watch, read};
+use super::{Effect, Format, List, Origin, Shelf, Trouble, Watch, kept, read};
 use crate::base::Source;
 use crate::category::guard::{Watched, Why};
 use crate::category::{Catalog, Category, Guard, Seed, Spec};
@@ -428,5 +428,51 @@ fn a_format_shows_in_marks_that_only_it_has() {
         ("<html><body>Not found</body></html>", None),
     ] {
         assert_eq!(Format::looks_like(text), format, "{text}");
+    }
+}
+
+#[test]
+fn a_list_that_was_kept_is_the_list_that_was_read() {
+    let texts = [
+        (
+            Format::Plain,
+            "clinic.wales.nhs.uk\nuk\nexample.com\n=x.example\n203.0.113.0/24\n*.bad\nteams.microsoft.com\n",
+        ),
+        (Format::Adguard, "||example.com^\n@@||good.example.com^\n||n.example^$important\n/^ads[0-9]+\\./\n"),
+        (Format::V2fly, "keyword:casino\nexample.com\n"),
+        (Format::Rpz, "a.example CNAME rpz-passthru.\n*.b.example CNAME .\n"),
+        (Format::Hosts, "||example.com^\n"),
+    ];
+    for (format, text) in texts {
+        let list = one(format, text);
+        let origin = Origin { files: vec![("list".into(), 7, 1)], guard: 5 };
+        let octets = kept::encode(&list, &origin, &seed());
+        assert_eq!(kept::decode(&octets, &seed()), Some((list, origin)), "{format}");
+        // Of another gateway, cut, or with any octet changed it is none.
+        assert_eq!(kept::decode(&octets, &Seed::new([1; Seed::OCTETS])), None);
+        assert_eq!(kept::decode(&octets[..octets.len() - 1], &seed()), None);
+        for at in 0..octets.len() {
+            let mut other = octets.clone();
+            other[at] ^= 1;
+            assert_eq!(kept::decode(&other, &seed()), None, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_list_that_changed_too_much_is_refused_and_one_of_few_lines_is_not() {
+    let of =
+        |count: usize| one(Format::Plain, &(0..count).map(|number| format!("n{number}.example\n")).collect::<String>());
+    for (before, now, refusal) in [
+        (200, 0, Some("it is empty, and the last good one has 200 entries")),
+        (3, 0, Some("it is empty, and the last good one has 3 entries")),
+        (200, 99, Some("it shrank from 200 to 99 entries, by more than 50%")),
+        (200, 301, Some("it grew from 200 to 301 entries, by more than 50%")),
+        (200, 100, None),
+        (200, 300, None),
+        (3, 9, None),
+        (0, 500, None),
+    ] {
+        assert_eq!(of(now).refusal(&of(before), 50).as_deref(), refusal, "{before} {now}");
     }
 }

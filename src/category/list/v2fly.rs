@@ -117,6 +117,7 @@ impl Reader<'_> {
         let mark = format!("&{own}");
         let others = self.shelf.folder(self.folder).unwrap_or_default();
         for other in others.iter().filter(|other| *other != path) {
+            sheet.saw(other);
             let Ok(bytes) = self.shelf.bytes(other) else { continue };
             // Most files affiliate nothing, and need not be read line by line.
             if !bytes.windows(mark.len()).any(|part| part == mark.as_bytes()) {

@@ -4,13 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::names::{Names, reserved};
-use crate::base::{CategoryId, Cidr, TubeId};
+use std::time::Duration;
+
+use super::gateway::beside;
+use crate::base::{CategoryId, Cidr, EgressId, Span, TubeId};
 use crate::category::list::Watch;
 use crate::category::{Category, Entry, Format, Guard, Pattern, Seed, Spec};
 use crate::config::problem::Problems;
 use crate::config::read::Files;
+use crate::config::spec::Feed;
+use crate::config::store::Store;
 use crate::config::table::{Table, Value};
 use crate::config::text::{Place, Placed};
+use crate::config::value::{Percent, Url};
 use crate::tube::Tube;
 
 /// Where the parts of a `[category.NAME]` stand.
@@ -20,16 +26,32 @@ pub(in crate::config) struct Draft {
     /// Where each entry of the table itself stands.
     pub(in crate::config) own: Vec<Place>,
     /// What it says of its lists.
-    lists: Vec<ListDraft>,
+    pub(in crate::config) lists: Vec<ListDraft>,
     /// Something in it is wrong, so that what it says is not to be trusted.
     pub(in crate::config) faulty: bool,
 }
 
 /// One item of `lists`.
-struct ListDraft {
-    path: Placed<PathBuf>,
-    format: Placed<Format>,
+pub(in crate::config) struct ListDraft {
+    pub(in crate::config) path: Placed<PathBuf>,
+    pub(in crate::config) format: Placed<Format>,
+    pub(in crate::config) url: Option<Placed<String>>,
+    refresh: Duration,
+    egress: Option<Placed<EgressId>>,
+    /// How many copies that were good are kept.
+    pub(in crate::config) keep: usize,
+    /// How far it may change at once, in percent.
+    pub(in crate::config) max_change: u32,
 }
+
+/// A list that nobody says otherwise of is fetched once a day, as those who publish them ask.
+const REFRESH: Duration = Duration::from_secs(24 * 3600);
+/// More often would be a burden on who publishes it.
+const OFTENEST: Duration = Duration::from_secs(60);
+/// Copies that are kept of a list.
+const KEEP: usize = 3;
+/// What a list may change at once, in percent.
+const MAX_CHANGE: u32 = 50;
 
 /// Every `[category.NAME]`, and the tube of what is in none.
 #[derive(Default)]
@@ -84,7 +106,7 @@ fn lists(found: &mut Categories, files: &Files<'_>) {
         for (category, draft) in some {
             for list in &draft.lists {
                 let watch = if protected { Watch::For(&mut guard, &category.id) } else { Watch::Over(&guard) };
-                match files.list(&list.path, list.format.value, watch) {
+                match files.list(&category.id, list, watch) {
                     Some(list) => category.lists.push(Arc::new(list)),
                     None => draft.faulty = true,
                 }
@@ -134,8 +156,25 @@ fn list(item: &Value<'_>) -> Option<ListDraft> {
     table.needs("format", "\"plain\"");
     let path = table.take::<PathBuf>("path");
     let format = table.value("format").and_then(|value| value.choice(FORMATS));
+    let url = table.take::<Url>("url").map(|url| url.map(|Url(url)| url));
+    let refresh = table.take::<Span>("refresh");
+    let egress = table.take::<String>("egress").map(|egress| egress.map(|name| EgressId::from(name.as_str())));
+    let keep = table.take::<u8>("keep");
+    let max_change = table.take::<Percent>("max_change").map_or(MAX_CHANGE, |percent| percent.value.0);
+    let problems = table.scope.problems;
+    if let (None, Some(place)) = (&url, refresh.as_ref().map(|it| &it.place).or(egress.as_ref().map(|it| &it.place))) {
+        problems.error(place, "only a list with a `url` is fetched", "add `url = \"https://...\"`, or take this away");
+    }
+    if let Some(often) = refresh.as_ref().filter(|span| span.value.0 < OFTENEST) {
+        problems.error(&often.place, "a list is fetched once a minute at most", "write `refresh = \"24 h\"`");
+    }
+    if let Some(none) = keep.as_ref().filter(|keep| keep.value == 0) {
+        problems.error(&none.place, "the last good copy is always kept", "write `keep = 3`");
+    }
     table.finish();
-    Some(ListDraft { path: path?, format: format? })
+    let refresh = refresh.map_or(REFRESH, |span| span.value.0);
+    let keep = keep.map_or(KEEP, |keep| usize::from(keep.value).max(1));
+    Some(ListDraft { path: path?, format: format?, url, refresh, egress, keep, max_change })
 }
 
 /// Records tubes that do not exist.
@@ -143,6 +182,42 @@ pub(in crate::config) fn check(problems: &Problems, categories: &Categories, tub
     let named = categories.drafts.iter().filter_map(|draft| draft.tube.as_ref()).chain(&categories.other);
     for tube in named {
         tubes.check(problems, &tube.place, tube.value.as_str());
+    }
+}
+
+/// Records egresses that do not exist.
+pub(in crate::config) fn check_egresses(problems: &Problems, categories: &Categories, egresses: &Names<'_>) {
+    let lists = categories.drafts.iter().flat_map(|draft| &draft.lists);
+    for egress in lists.filter_map(|list| list.egress.as_ref()) {
+        egresses.check(problems, &egress.place, egress.value.as_str());
+    }
+}
+
+/// The lists that are fetched; without a store nothing is.
+pub(in crate::config) fn feeds(categories: &Categories, store: Option<&Store>) -> Vec<Feed> {
+    let Some(store) = store else { return Vec::new() };
+    let all = categories.categories.iter().zip(&categories.drafts);
+    let each = |(category, draft): (&Category, &Draft)| -> Vec<Feed> {
+        let feed = |list: &ListDraft| {
+            let path = list.file();
+            Some(Feed {
+                category: category.id.clone(),
+                url: list.url.as_ref()?.value.clone(),
+                refresh: list.refresh,
+                egress: list.egress.as_ref().map(|egress| egress.value.clone()),
+                into: store.fetched(&category.id, &path),
+                path,
+            })
+        };
+        draft.lists.iter().filter_map(feed).collect()
+    };
+    all.flat_map(each).collect()
+}
+
+impl ListDraft {
+    /// The file that it names.
+    pub(in crate::config) fn file(&self) -> PathBuf {
+        beside(&self.path.place.text.file, &self.path.value)
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::world::{GATEWAY, POLICY, change, now};
-use crate::config::{Outcome, read};
+use crate::config::{Keep, Outcome, read};
 
 /// Reads on a thread of its own: where something is opened that must not be, it would never come back.
 fn read_in_time(folder: &Path) -> Outcome {
     let (done, outcome) = mpsc::channel();
     let file = folder.join("clearway.toml");
-    std::thread::spawn(move || done.send(read(&file, now())).is_ok());
+    std::thread::spawn(move || done.send(read(&file, now(), Keep::Look)).is_ok());
     outcome.recv_timeout(Duration::from_secs(20)).expect("reading ends")
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::world::{lines, now};
-use crate::config::read;
+use crate::config::{Keep, read};
 use crate::egress::Guard;
 use crate::policy::Action;
 
@@ -13,7 +13,7 @@ fn example() -> &'static Path {
 
 #[test]
 fn the_example_has_no_error_and_only_true_warnings() {
-    let outcome = read(example(), now());
+    let outcome = read(example(), now(), Keep::Look);
     assert_eq!(
         lines(&outcome.problems),
         [
@@ -26,9 +26,9 @@ fn the_example_has_no_error_and_only_true_warnings() {
 
 #[test]
 fn the_day_after_its_last_the_examples_exception_has_expired() {
-    let outcome = read(example(), "2027-03-31T22:59:59Z".parse().unwrap());
+    let outcome = read(example(), "2027-03-31T22:59:59Z".parse().unwrap(), Keep::Look);
     assert_eq!(outcome.count(), (0, 2), "23:59:59 on the last day, in summer time");
-    let outcome = read(example(), "2027-03-31T23:00:00Z".parse().unwrap());
+    let outcome = read(example(), "2027-03-31T23:00:00Z".parse().unwrap(), Keep::Look);
     assert_eq!(
         lines(&outcome.problems)[2],
         "warning tests/fixtures/example/policy.toml:47:11 rule `communications-team` expired on 2027-03-31 and no longer does anything"
@@ -41,7 +41,7 @@ fn the_day_after_its_last_the_examples_exception_has_expired() {
 
 #[test]
 fn every_key_of_the_example_means_what_its_comment_says() {
-    let config = read(example(), now()).config.unwrap();
+    let config = read(example(), now(), Keep::Look).config.unwrap();
     assert_eq!(config.name, "gw1");
     assert_eq!(config.calendar.zone.iana_name(), Some("Europe/London"));
     assert_eq!(config.calendar.bank_holidays.len(), 3);

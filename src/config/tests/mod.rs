@@ -6,5 +6,6 @@ mod disk;
 mod hints;
 mod mistakes;
 mod settings;
+mod store;
 mod warnings;
 mod world;
