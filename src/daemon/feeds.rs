@@ -24,8 +24,8 @@ const AGAIN: Duration = Duration::from_secs(300);
 /// The longest sleep: a clock that is set is noticed within this.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// A list among others: its category, and its path in the policy.
-type Key = (CategoryId, PathBuf);
+/// A list among others: its category, its path in the policy, and where it comes from: elsewhere is another try.
+type Key = (CategoryId, PathBuf, String);
 
 /// What is known of lists that are fetched.
 #[derive(Debug, Default)]
@@ -44,10 +44,19 @@ struct Note {
 }
 
 impl Feeds {
+    /// Forgets what became of the last try for a list, wherever it came from then.
+    fn forget(&mut self, feed: &Feed) {
+        self.failed.retain(|(category, path, _), _| *category != feed.category || *path != feed.path);
+    }
+
     /// Why the last try to fetch a list failed.
     pub(super) fn failure(&self, category: &CategoryId, path: &std::path::Path) -> Option<&str> {
-        self.failed.iter().find(|((of, list), _)| of == category && list == path).map(|(_, (why, _))| &**why)
+        self.failed.iter().find(|((of, list, _), _)| of == category && list == path).map(|(_, (why, _))| &**why)
     }
+}
+
+fn key(feed: &Feed) -> Key {
+    (feed.category.clone(), feed.path.clone(), feed.url.clone())
 }
 
 impl Daemon {
@@ -74,7 +83,7 @@ impl Daemon {
 
     /// When a list is to be fetched next.
     fn due(&self, feed: &Feed) -> Timestamp {
-        let failed = self.feeds().failed.get(&(feed.category.clone(), feed.path.clone())).map(|(_, again)| *again);
+        let failed = self.feeds().failed.get(&key(feed)).map(|(_, again)| *again);
         failed.unwrap_or_else(|| {
             let note = Note::read(feed).filter(|note| note.url == feed.url && feed.into.exists());
             note.map_or(Timestamp::UNIX_EPOCH, |note| note.asked.saturating_add(feed.refresh).unwrap_or(Timestamp::MAX))
@@ -83,19 +92,19 @@ impl Daemon {
 
     /// Fetches one; whether there is something new.
     async fn renew_list(self: &Arc<Self>, feed: &Feed) -> bool {
-        let key = (feed.category.clone(), feed.path.clone());
         let (list, url) = (feed.path.display(), &feed.url);
         match self.fetch_list(feed).await {
             Ok(new) => {
                 tracing::info!(%list, url, new, "list fetched");
-                self.feeds().failed.remove(&key);
+                self.feeds().forget(feed);
                 self.describe();
                 new
             }
             Err(why) => {
                 tracing::error!(%list, url, "list not fetched, the last good one stays in force: {why}");
                 let again = clock::wall() + AGAIN.min(feed.refresh);
-                self.feeds().failed.insert(key, (why, again));
+                self.feeds().forget(feed);
+                self.feeds().failed.insert(key(feed), (why, again));
                 self.describe();
                 false
             }

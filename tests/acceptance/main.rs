@@ -10,6 +10,7 @@ mod world;
 
 mod clients;
 mod commands;
+mod feeds;
 mod fetch;
 mod found;
 mod http;
