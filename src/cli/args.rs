@@ -59,6 +59,9 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Say what a change of the configuration does before it does it: to rules, to names, and to the flows of a log
+    #[command(after_help = "Exits with 1 where there is a difference.")]
+    Diff(Diff),
     /// Look at a list as others publish it: what is wrong in it, what is in it, and the same as a plain list
     #[command(subcommand)]
     Lists(Lists),
@@ -145,6 +148,26 @@ pub struct ListFile {
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Two configurations.
+#[derive(Debug, clap::Args)]
+pub struct Diff {
+    /// The gateway's file as it is, or the folder that holds it
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The same as it is to be
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Judge every flow of an access log by both, at its own time
+    #[arg(long, value_name = "ACCESS_LOG")]
+    pub replay: Option<PathBuf>,
+    /// Print each flow of the log whose answer changes, one JSON object a line, and nothing else
+    #[arg(long, requires = "replay")]
+    pub each: bool,
+    /// One JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod ask;
 pub mod check;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod lists;
 pub mod load;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Check { config, strict, json } => check::run(&config, strict, json),
         Command::Explain(question) => explain::run(&question),
         Command::Test { config } => test::run(&config),
+        Command::Diff(asked) => diff::run(&asked),
         Command::Lists(lists) => lists::run(&lists),
         Command::Status { config, json } => ask::status(&config, json),
         Command::Reload { config } => ask::reload(&config),

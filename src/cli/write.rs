@@ -25,6 +25,12 @@ fn gone(error: &io::Error) -> ! {
     process::exit(i32::from(super::INTERNAL));
 }
 
+/// Draws on the terminal of standard error, as it is.
+pub fn draw(text: &str) {
+    let mut out = io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Writes a line for people to standard error; where that fails there is nobody left to tell.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

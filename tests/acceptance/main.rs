@@ -23,4 +23,5 @@ mod reload;
 mod scrape;
 mod life;
 mod bulkheads;
+mod diff;
 mod demo;
