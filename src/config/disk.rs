@@ -22,8 +22,11 @@ impl Shelf for Disk<'_> {
         if file != self.named {
             regular(file)?;
         }
-        let mut bytes = Vec::new();
-        std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        let opened = std::fs::File::open(file)?;
+        // Room at once: a buffer that grows by doubling leaves as much again behind it.
+        let length = opened.metadata()?.len().min(LARGEST) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        opened.take(LARGEST + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LARGEST {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
         }

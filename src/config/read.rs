@@ -189,32 +189,34 @@ impl Files<'_> {
         let named = draft.file();
         let file = self.store.as_ref().filter(|_| draft.url.is_some()).map(|store| store.fetched(category, &named));
         let file = file.filter(|file| file.exists()).unwrap_or_else(|| named.clone());
-        let good = self.store.as_ref().and_then(|store| store.newest(category, &named));
+        let good = self.store.as_ref().and_then(|store| Some((store, store.newest(category, &named)?)));
+        let good = good.filter(|(_, (_, about))| about.format == draft.format.value);
         let guard = match &watch {
             Watch::Over(guard) => Some(guard.mark(&self.seed)),
             Watch::For(..) | Watch::Tell(_) => None,
         };
-        if let (Some((list, origin)), Some(guard)) = (&good, guard)
-            && origin.guard == guard
-            && list.format == draft.format.value
-            && origin.stands()
+        let shared: Arc<Path> = Arc::from(&*file);
+        self.was_read(&shared);
+        if let (Some((store, (copy, about))), Some(guard)) = (&good, guard)
+            && about.origin.guard == guard
+            && about.origin.stands()
+            && let Some(list) = store.load(copy)
         {
-            self.was_read(&Arc::from(file));
-            return good.map(|(list, _)| list);
+            return Some(list);
         }
         let read = list::read(&file, draft.format.value, self.shelf, &self.seed, watch);
         let read = read.map(|list| List { path: Arc::from(&*named), ..list });
-        let good = good.map(|(list, _)| list).filter(|list| list.format == draft.format.value);
-        let shared: Arc<Path> = Arc::from(file);
-        self.was_read(&shared);
         let refusal = match (read, &good) {
-            (Ok(list), good) => match good.as_ref().and_then(|good| list.refusal(good, draft.max_change)) {
-                Some(why) => why,
-                None => {
-                    self.keep(category, &named, &list, guard, draft.keep);
-                    return Some(list);
+            (Ok(list), good) => {
+                let refusal = good.as_ref().and_then(|(_, (_, about))| list.refusal(&about.counts, draft.max_change));
+                match refusal {
+                    Some(why) => why,
+                    None => {
+                        self.keep(category, &named, &list, guard, draft.keep);
+                        return Some(list);
+                    }
                 }
-            },
+            }
             (Err(error), Some(_)) => reason(&error),
             (Err(error), None) if draft.url.is_some() && error.kind() == io::ErrorKind::NotFound => {
                 let message = "the list was not fetched yet, and there is no file to begin with: it is empty";
@@ -234,7 +236,8 @@ impl Files<'_> {
         let hint =
             format!("if that is meant, allow it here: `max_change = \"{}%\"`", draft.max_change.saturating_mul(10));
         self.problems.warning(&draft.path.place, message, hint);
-        good.map(|good| List { refused: Some(refusal), ..good })
+        let list = good.and_then(|(store, (copy, _))| store.load(&copy))?;
+        Some(List { refused: Some(refusal), ..list })
     }
 
     fn keep(&self, category: &CategoryId, named: &Path, list: &List, guard: Option<u64>, most: usize) {

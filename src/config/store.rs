@@ -9,7 +9,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::base::CategoryId;
 use crate::category::Seed;
-use crate::category::list::{List, Origin, kept};
+use crate::category::list::kept::{self, About};
+use crate::category::list::{List, Origin};
 
 /// Where copies are kept.
 pub(super) struct Store {
@@ -56,13 +57,19 @@ impl Store {
         self.place(category, path).join("fetched")
     }
 
-    /// The newest copy that can be read, and what it was made from.
-    pub(super) fn newest(&self, category: &CategoryId, path: &Path) -> Option<(List, Origin)> {
+    /// The newest copy that can be read: where it lies, and what it is.
+    pub(super) fn newest(&self, category: &CategoryId, path: &Path) -> Option<(PathBuf, About)> {
         let folder = self.place(category, path);
         numbers(&folder).into_iter().rev().find_map(|number| {
-            let octets = fs::read(folder.join(format!("{number}.list"))).ok()?;
-            kept::decode(&octets, &self.seed)
+            let file = folder.join(format!("{number}.list"));
+            let about = kept::about(&fs::read(&file).ok()?, &self.seed)?;
+            Some((file, about))
         })
+    }
+
+    /// The list of a copy.
+    pub(super) fn load(&self, file: &Path) -> Option<List> {
+        kept::decode(&fs::read(file).ok()?, &self.seed)
     }
 
     /// Keeps a copy beside so many older ones.

@@ -98,15 +98,36 @@ pub fn encode(list: &List, origin: &Origin, seed: &Seed) -> Vec<u8> {
     octets
 }
 
-/// The list again; `None` where the octets are not those that were written, or by another gateway.
-pub fn decode(octets: &[u8], seed: &Seed) -> Option<(List, Origin)> {
+/// What a copy is, without its entries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    /// What it was made from.
+    pub origin: Origin,
+    /// How it was written.
+    pub format: Format,
+    /// How many entries it has.
+    pub counts: Counts,
+}
+
+/// What a copy is; `None` where the octets are not those that were written, or by another gateway.
+pub fn about(octets: &[u8], seed: &Seed) -> Option<About> {
+    let (Header { origin, format, counts, .. }, _) = header(octets, seed)?;
+    Some(About { origin, format: format.parse().ok()?, counts })
+}
+
+fn header<'a>(octets: &'a [u8], seed: &Seed) -> Option<(Header, &'a [u8])> {
     let (digest, body) = octets.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
     if u64::from_le_bytes(*digest) != seed.digest(body) {
         return None;
     }
     let (length, rest) = body.split_first_chunk::<8>()?;
     let (header, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-    let header: Header = serde_json::from_slice(header).ok()?;
+    Some((serde_json::from_slice(header).ok()?, rest))
+}
+
+/// The list again; `None` where the octets are not those that were written, or by another gateway.
+pub fn decode(octets: &[u8], seed: &Seed) -> Option<List> {
+    let (header, rest) = header(octets, seed)?;
     let (keys, lines) = rest.split_at_checked(header.entries.checked_mul(8)?)?;
     let keys: Vec<u64> = keys.as_chunks().0.iter().map(|octets| u64::from_le_bytes(*octets)).collect();
     let lines: Vec<u32> = lines.as_chunks().0.iter().map(|octets| u32::from_le_bytes(*octets)).collect();
@@ -117,7 +138,7 @@ pub fn decode(octets: &[u8], seed: &Seed) -> Option<(List, Origin)> {
     let files = header.files.into_iter().map(|(first, file)| (first, shared(file))).collect();
     let url =
         |(host, path, entry): (String, String, u32)| Some((Url { host: host.parse().ok()?, path: path.into() }, entry));
-    let list = List {
+    Some(List {
         path: shared(header.path),
         files: header.read.into_iter().map(shared).collect(),
         format: header.format.parse().ok()?,
@@ -135,8 +156,7 @@ pub fn decode(octets: &[u8], seed: &Seed) -> Option<(List, Origin)> {
         looks_like: header.looks_like.map(|format| format.parse::<Format>()).transpose().ok()?,
         refused: None,
         modified: None,
-    };
-    Some((list, header.origin))
+    })
 }
 
 fn all<A, B>(some: Vec<A>, each: impl Fn(A) -> Option<B>) -> Option<Vec<B>> {

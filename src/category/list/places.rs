@@ -47,6 +47,11 @@ impl Places {
         (&self.lines, &self.files)
     }
 
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.lines.reserve_exact(more);
+    }
+
     /// Gives back memory that was taken in advance.
     pub(super) fn settle(&mut self) {
         self.lines.shrink_to_fit();

@@ -222,8 +222,8 @@ impl List {
 
     /// Why this should not take the place of another that was good: it is empty, or has so many percent more or fewer
     /// entries. A list of few is edited by hand, where any change is large.
-    pub fn refusal(&self, good: &List, most: u32) -> Option<String> {
-        let (now, before) = (self.counts.entries(), good.counts.entries());
+    pub fn refusal(&self, good: &Counts, most: u32) -> Option<String> {
+        let (now, before) = (self.counts.entries(), good.entries());
         let changed = now.abs_diff(before) as u128 * 100;
         if now == 0 && before > 0 {
             Some(format!("it is empty, and the last good one has {before} entries"))
@@ -270,8 +270,16 @@ impl<'a> Sheet<'a> {
 
     /// Sees whether the text looks like another format than was declared.
     pub fn look_at(&mut self, bytes: &[u8]) {
+        self.make_room(bytes);
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]);
         self.list.looks_like = Format::looks_like(&start).filter(|like| !self.list.format.takes(*like));
+    }
+
+    /// Makes room for an entry a line.
+    pub fn make_room(&mut self, bytes: &[u8]) {
+        let lines = bytes.iter().filter(|octet| **octet == b'\n').count();
+        self.list.keys.reserve_exact(lines + 1);
+        self.places.reserve(lines + 1);
     }
 
     /// Takes what a line says, or rejects it.

@@ -24,7 +24,9 @@ pub fn read(path: &Path, shelf: &dyn Shelf, sheet: &mut Sheet<'_>) -> io::Result
     for (name, take) in [("domains", domains as Take), ("urls", urls), ("expressions", expressions)] {
         let Some(file) = files.iter().find(|file| file.file_name().is_some_and(|own| own == name)) else { continue };
         sheet.turn_to(file);
-        take(&shelf.bytes(file)?, sheet);
+        let bytes = shelf.bytes(file)?;
+        sheet.make_room(&bytes);
+        take(&bytes, sheet);
         found = true;
     }
     if found {

@@ -5,19 +5,19 @@
 // and measures by the clock itself.
 #![allow(clippy::disallowed_methods)]
 
+mod reload;
+mod squid;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clearway::base::{Host, Source};
-use clearway::category::list::{Watch, read};
+use clearway::category::list::{Origin, Watch, kept, read};
 use clearway::category::{Catalog, Category, Format, Guard, List, Seed, Spec};
 
 /// As in service: its memory is what counts.
@@ -43,7 +43,8 @@ fn main() {
     );
     println!("Octets each: resident, the lines of the entries (4) among them.\n");
     load();
-    squid();
+    reload::play();
+    squid::play();
 }
 
 /// A name of its own for each number, the same in every run.
@@ -83,16 +84,23 @@ fn list(category: u64, text: &[u8], seed: &Seed, guard: &Guard) -> List {
 fn spec(count: u64) -> Spec {
     let seed = Seed::of_process();
     let guard = Guard::of_care(&seed);
-    let category = |number: u64| Category {
+    let category = |number: u64| {
+        let lists = vec![Arc::new(list(number, &text(number, count), &seed, &guard))];
+        Category { lists, ..empty(number) }
+    };
+    Spec { categories: (0..CATEGORIES).map(category).collect(), other: "internet".into(), seed }
+}
+
+fn empty(number: u64) -> Category {
+    Category {
         id: format!("category-{number}").as_str().into(),
         tube: Some("internet".into()),
         about: None,
         protected: false,
         entries: Vec::new(),
-        lists: vec![Arc::new(list(number, &text(number, count), &seed, &guard))],
+        lists: Vec::new(),
         source: Source::new("policy.toml", 1),
-    };
-    Spec { categories: (0..CATEGORIES).map(category).collect(), other: "internet".into(), seed }
+    }
 }
 
 fn look_up(count: u64) {
@@ -134,7 +142,7 @@ fn median(catalog: &Catalog, hosts: &[Host]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Names a second, from text to a list.
+/// Names a second, from text to a list, and from the copy that is kept.
 fn load() {
     let seed = Seed::of_process();
     let guard = Guard::of_care(&seed);
@@ -144,67 +152,30 @@ fn load() {
     let took = began.elapsed().as_secs_f64();
     let names: usize = lists.iter().map(|list| list.counts.names()).sum();
     println!("from text: {:.2} million names a second, one core ({names} in {took:.2} s)", names as f64 / took / 1e6);
-}
-
-/// Squid with the same names in one `dstdomain` ACL: until it answers, and what it holds.
-fn squid() {
-    let Some(program) =
-        ["/usr/sbin/squid", "/usr/local/sbin/squid"].map(Path::new).into_iter().find(|path| path.exists())
-    else {
-        return println!("squid is not installed");
-    };
+    drop(texts);
     let dir = tempfile::tempdir().unwrap();
-    let names: String = (0..MOST).map(|number| format!(".{}\n", name(number))).collect();
-    fs::write(dir.path().join("names"), names).unwrap();
-    let (few, _) = start_squid(program, dir.path(), "names.few", 10);
-    let (took, held) = start_squid(program, dir.path(), "names", MOST);
-    println!(
-        "squid, dstdomain of {MOST}: {took:.1} s until it answers ({few:.1} s with ten names), {held:.0} octets a name"
-    );
-}
-
-/// Seconds until it answers, and resident octets a name.
-fn start_squid(program: &Path, dir: &Path, names: &str, count: u64) -> (f64, f64) {
-    if !dir.join(names).exists() {
-        fs::write(dir.join(names), (0..count).map(|number| format!(".{}\n", name(number))).collect::<String>())
-            .unwrap();
+    let file = |number: usize| dir.path().join(format!("{number}.list"));
+    let origin = Origin { files: Vec::new(), guard: 0 };
+    for (number, list) in lists.iter().enumerate() {
+        fs::write(file(number), kept::encode(list, &origin, &seed)).unwrap();
     }
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let at = dir.display();
-    let text = format!(
-        "http_port 127.0.0.1:{port}\nacl listed dstdomain \"{at}/{names}\"\nhttp_access deny listed\nhttp_access allow all\n\
-         cache deny all\npid_filename {at}/squid.pid\naccess_log none\ncache_log /dev/null\ncache_store_log none\n\
-         netdb_filename none\npinger_enable off\nicp_port 0\ncoredump_dir {at}\nshutdown_lifetime 0 seconds\n\
-         max_filedescriptors 1024\nvisible_hostname bench\nlogfile_rotate 0\n"
-    );
-    // Squid gives up being root, and reads and writes here all the same.
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
-    let file: PathBuf = dir.join("squid.conf");
-    fs::write(&file, text).unwrap();
+    let count = lists.len();
+    drop(lists);
     let began = Instant::now();
-    let mut squid = Command::new(program).arg("-N").arg("-f").arg(&file).stderr(Stdio::null()).spawn().unwrap();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(
-            squid.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(300),
-            "squid did not start"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let took = began.elapsed().as_secs_f64();
-    let held = resident_of(&squid) * 1024.0 / count as f64;
-    // Told to end, it takes its shared memory with it; killed, the next could not start.
-    let pid = rustix::process::Pid::from_child(&squid);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    squid.wait().unwrap();
-    (took, held)
-}
-
-fn resident_of(child: &Child) -> f64 {
-    resident_at(&format!("/proc/{}/status", child.id()))
+    let category = |number: usize| {
+        let list = kept::decode(&fs::read(file(number)).unwrap(), &seed).unwrap();
+        Category { lists: vec![Arc::new(list)], ..empty(number as u64) }
+    };
+    let categories: Vec<_> = (0..count).map(category).collect();
+    let read = began.elapsed().as_secs_f64();
+    let catalog = Catalog::new(&Spec { categories, other: "internet".into(), seed });
+    let whole = began.elapsed().as_secs_f64();
+    println!("from the kept copy: {read:.2} s to read and check, {whole:.2} s with the table built");
+    drop(catalog);
 }
 
 fn resident() -> f64 {
-    resident_at("/proc/self/status")
+    kib("/proc/self/status", "VmRSS:")
 }
 
 /// What is resident once the allocator has given back what is free.
@@ -213,10 +184,10 @@ fn settled() -> f64 {
     resident()
 }
 
-/// KiB.
-fn resident_at(status: &str) -> f64 {
+/// A line of a process's status, in KiB.
+fn kib(status: &str, line: &str) -> f64 {
     let text = fs::read_to_string(status).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = text.lines().find_map(|text| text.strip_prefix(line)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
