@@ -382,7 +382,7 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     lint::list::formats(problems, &policy.categories);
     lint::list::rejected(problems, &policy.categories);
     lint::list::public_suffixes(problems, &policy.categories);
-    lint::list::notices(problems, &policy.categories);
+    lint::list::notices(problems, &policy.categories, &policy.rules, policy.default);
     lint::client::groups(problems, &policy.groups);
     let today = policy.calendar.local(now).date();
     lint::rule::expired(problems, &policy.rules, today);

@@ -30,6 +30,16 @@ pub enum Trouble {
     PublicSuffix,
 }
 
+impl Trouble {
+    /// Whether it is about a name that care needs and no category protects.
+    pub fn is_for_care(&self) -> bool {
+        match self {
+            Trouble::Takes(watched) | Trouble::Above(watched) => !watched.is_protected(),
+            Trouble::PublicSuffix => false,
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = &self.entry;

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::category::Pattern;
-use crate::category::list::{Trouble, is_public_suffix};
+use crate::category::list::{Notice, Trouble, is_public_suffix};
 use crate::config::check::category::Categories;
+use crate::config::check::policy::RuleDraft;
 use crate::config::problem::Problems;
 use crate::config::text::Place;
 use crate::config::value::meant;
+use crate::policy::{Action, Rule};
 
 /// So many warnings of one kind are written out for a list; the rest is counted.
 const SHOWN: usize = 20;
@@ -68,12 +70,15 @@ fn suffix_hint(name: &str) -> String {
 }
 
 /// Warns of list entries that would take a name that is watched over into another category: those on or under one, those
-/// above one, and those that hold everybody.
-pub(in crate::config) fn notices(problems: &Problems, categories: &Categories) {
+/// above one, and those that hold everybody. Where nothing blocks the category, care does not lose what it needs.
+pub(in crate::config) fn notices(problems: &Problems, categories: &Categories, rules: &[RuleDraft], default: Action) {
     let mut some = Some20::new(problems);
+    let blocks = |rule: &Rule, id| rule.action == Action::Block && (rule.to.is_empty() || rule.to.contains(id));
     for category in &categories.categories {
+        let blocked = default == Action::Block || rules.iter().any(|draft| blocks(&draft.rule, &category.id));
         for list in &category.lists {
-            for notice in &list.notices {
+            let heeded = |notice: &&Notice| blocked || !notice.trouble.is_for_care();
+            for notice in list.notices.iter().filter(heeded) {
                 let (entry, id) = (&notice.entry, &category.id);
                 let said = || match &notice.trouble {
                     Trouble::Takes(watched) => {
@@ -95,7 +100,9 @@ pub(in crate::config) fn notices(problems: &Problems, categories: &Categories) {
                 };
                 some.warn(Place::of_line(&notice.file, notice.line, entry), said);
             }
-            some.more(&list.path, list.counts.notices - list.notices.len());
+            if list.notices.iter().any(|notice| heeded(&notice)) {
+                some.more(&list.path, list.counts.notices - list.notices.len());
+            }
         }
     }
     some.finish("entries that would take what is watched over");

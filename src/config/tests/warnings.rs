@@ -300,12 +300,20 @@ fn a_list_that_would_take_a_protected_name_is_told_which_line_and_whose_name() {
         [
             "warning list.txt:3:1 `referrals.wales.nhs.uk` would take into `social` a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
             "warning list.txt:4:1 `wales.nhs.uk` would take into `social` a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
-            "warning list.txt:5:1 `xwales.nhs.uk` would take into `social` `nhs.uk`, which care needs: the NHS in England",
             "warning list.txt:6:1 `nhs.uk` would take into `social`, for it lies under the entry, a name of the protected category `clinical`: `wales.nhs.uk` (etc/policy.toml:6)",
             "warning list.txt:6:1 `nhs.uk` is a public suffix: category `social` takes every name under it",
-            "warning list.txt:7:1 `=nhs.uk` would take into `social` `nhs.uk`, which care needs: the NHS in England",
         ]
     );
+}
+
+#[test]
+fn a_list_that_would_take_what_care_needs_is_told_where_its_category_is_blocked() {
+    let list = "facebook.com\nteams.microsoft.com\n";
+    assert!(warnings(GATEWAY, &listed(), list).is_empty());
+    let needed = "warning list.txt:2:1 `teams.microsoft.com` would take into `social` `teams.microsoft.com`, which care needs: Microsoft Teams: wards, multidisciplinary meetings";
+    let rule = "\n[[rule]]\nname = \"no\"\nto = [\"social\"]\naction = \"block\"\n";
+    assert_eq!(warnings(GATEWAY, &(listed() + rule), list), [needed]);
+    assert_eq!(warnings(GATEWAY, &change(&listed(), "\"allow\"", "\"block\""), list), [needed]);
 }
 
 #[test]
