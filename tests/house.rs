@@ -21,7 +21,8 @@ const ABOVE: &[(&str, &[&str])] = &[
             "portal",
         ],
     ),
-    ("cli", &["flow", "config", "daemon", "portal"]), // of the portal, the client that talks to a running gateway
+    // Of the portal, the client that talks to a running gateway; of the stages, those whose values `lists` and `diff` print.
+    ("cli", &["flow", "config", "daemon", "portal", "category", "policy"]),
     ("main", &["cli"]),
 ];
 
