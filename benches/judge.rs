@@ -75,6 +75,7 @@ fn decide(bencher: Bencher<'_, '_>, windows: bool) {
         owner: None,
         reason: Text::default(),
         expires: None,
+        watches: false,
         source: Source::new("policy.toml", 1),
     };
     let policy = Policy::new(&policy::Spec { default: Action::Allow, rules: (0..RULES).map(rule).collect() });

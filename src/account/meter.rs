@@ -28,6 +28,10 @@ pub const NONE: &str = "none";
 /// The rule label of flows that no rule named.
 pub const DEFAULT_RULE: &str = "default";
 
+/// Label values of what is so or not.
+const YES: &str = "yes";
+const NO: &str = "no";
+
 /// Seconds. From below a scheduler's tick to the longest that anything waits for a first byte; 1, 2.5, 5 a decade as
 /// the field's dashboards expect, closer in the milliseconds where clinical work becomes slow or does not.
 const WAITS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -96,6 +100,8 @@ pub struct Known {
     pub tubes: Vec<TubeId>,
     /// Every rule.
     pub rules: Vec<RuleId>,
+    /// Rules that only watch.
+    pub watching: Vec<RuleId>,
     /// Every list that was read.
     pub lists: Vec<ListFacts>,
 }
@@ -136,6 +142,7 @@ struct Inner {
     flows_open: IntGaugeVec,
     ends: IntCounterVec,
     rule_hits: IntCounterVec,
+    watched: IntCounterVec,
     by_tube: TubeVectors,
     levels: Levels,
     reloads: IntCounterVec,
@@ -213,6 +220,11 @@ impl Meter {
                 "Flows that ended, by whose doing and why.",
                 &["tube", "side", "reason"],
             )?,
+            watched: vectors.counter(
+                "clearway_rule_watched_total",
+                "Flows that a rule in mode watch would have decided, and whether otherwise than was decided.",
+                &["rule", "otherwise"],
+            )?,
             rule_hits: vectors.counter(
                 "clearway_rule_hits_total",
                 "Flows that the rule decided; default where no rule did.",
@@ -267,6 +279,9 @@ impl Meter {
         }
         for rule in known.rules.iter().map(RuleId::as_str).chain([DEFAULT_RULE]) {
             self.count(&self.0.rule_hits, &[rule], 0);
+        }
+        for (rule, otherwise) in known.watching.iter().flat_map(|rule| [(rule, NO), (rule, YES)]) {
+            self.count(&self.0.watched, &[rule.as_str(), otherwise], 0);
         }
         for tube in known.tubes.iter().map(TubeId::as_str).chain([NONE]) {
             for (side, reasons) in ENDINGS {
@@ -419,6 +434,16 @@ impl Meter {
         self.count(&self.0.rule_hits, &[rule.map_or(DEFAULT_RULE, RuleId::as_str)], 1);
     }
 
+    /// A rule that only watches would have decided a flow.
+    pub(super) fn watched(&self, rule: &RuleId, otherwise: bool) {
+        self.count(&self.0.watched, &[rule.as_str(), if otherwise { YES } else { NO }], 1);
+    }
+
+    /// How many flows a rule that only watches would have decided as they were, and how many otherwise.
+    pub fn watched_by(&self, rule: &RuleId) -> [u64; 2] {
+        [NO, YES].map(|otherwise| self.0.watched.with_label_values(&[rule.as_str(), otherwise]).get())
+    }
+
     /// A flow ended.
     pub(super) fn flow_ended(&self, tube: &TubeMeter, fault: Fault, span: Duration) {
         self.count(&self.0.ends, &[tube.label(), fault.side.as_str(), fault.reason.as_str()], 1);
@@ -480,6 +505,7 @@ mod tests {
             actions: vec!["allow", "block"],
             tubes: vec![TubeId::from("clinical"), TubeId::from("social")],
             rules: vec![RuleId::from("security-blocks")],
+            watching: vec![RuleId::from("trial")],
             lists: vec![ListFacts {
                 category: CategoryId::from("malware"),
                 list: "lists/malware.txt".into(),
@@ -506,6 +532,8 @@ mod tests {
             r#"clearway_flow_ends_total{reason="slow-head",side="client",tube="none"} 0"#,
             r#"clearway_rule_hits_total{rule="default"} 0"#,
             r#"clearway_rule_hits_total{rule="security-blocks"} 0"#,
+            r#"clearway_rule_watched_total{otherwise="no",rule="trial"} 0"#,
+            r#"clearway_rule_watched_total{otherwise="yes",rule="trial"} 0"#,
             r#"clearway_bytes_total{direction="down",tube="clinical"} 0"#,
             r#"clearway_connect_seconds_count{tube="clinical"} 0"#,
             r#"clearway_first_byte_seconds_count{tube="clinical"} 0"#,

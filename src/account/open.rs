@@ -62,6 +62,8 @@ pub struct Judgement {
     pub action: &'static str,
     /// The way out.
     pub egress: EgressId,
+    /// Rules that only watch, and whether each would have answered otherwise.
+    pub watched: Vec<(RuleId, bool)>,
 }
 
 /// One flow, from its arrival to its record. Shared by both directions and the flow's own function. Bytes cost a few
@@ -185,9 +187,10 @@ impl Open {
         if words.judgement.is_some() {
             before.left();
         } else {
-            let Judgement { category, tube, rule, action, .. } = &judgement;
+            let Judgement { category, tube, rule, action, watched, .. } = &judgement;
             meter.flow(&self.arrival.listener, category.as_str(), tube.as_str(), action);
             meter.rule_hit(rule.as_ref());
+            watched.iter().for_each(|(rule, otherwise)| meter.watched(rule, *otherwise));
         }
         tube.entered();
         words.judgement = Some(judgement);
@@ -312,7 +315,8 @@ impl Drop for Open {
             tube: judged.as_ref().map(|judged| judged.tube.clone()),
             rule: judged.as_ref().and_then(|judged| judged.rule.clone()),
             action: judged.as_ref().map(|judged| judged.action),
-            egress: judged.map(|judged| judged.egress),
+            egress: judged.as_ref().map(|judged| judged.egress.clone()),
+            watched: judged.map(|judged| judged.watched).unwrap_or_default(),
             status: words.status,
             fault,
             bytes_up: self.up.bytes.load(Relaxed),
@@ -376,6 +380,7 @@ mod tests {
             rule: rule.map(RuleId::from),
             action: "allow",
             egress: EgressId::from("internet"),
+            watched: Vec::new(),
         }
     }
 

@@ -66,6 +66,8 @@ pub struct Record {
     pub duration: Duration,
     /// The name in the TLS ClientHello, where it differs from the one in CONNECT.
     pub sni: Option<Name>,
+    /// Rules that only watch and would have decided it, and whether each otherwise.
+    pub watched: Vec<(RuleId, bool)>,
 }
 
 /// A line of the access log. The contract's fields in the contract's order, then ours.
@@ -96,6 +98,9 @@ pub struct Line<'a> {
     first_byte_ms: Option<u64>,
     duration_ms: u64,
     sni: Option<&'a str>,
+    /// Rules that only watch and would have decided it otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watched: Vec<&'a str>,
 }
 
 impl Record {
@@ -125,6 +130,7 @@ impl Record {
             first_byte_ms: self.first_byte.map(whole_ms),
             duration_ms: whole_ms(self.duration),
             sni: self.sni.as_ref().map(Name::as_str),
+            watched: self.watched.iter().filter(|(_, other)| *other).map(|(rule, _)| rule.as_str()).collect(),
         }
     }
 }
@@ -174,6 +180,7 @@ pub(super) mod tests {
             first_byte: None,
             duration: Duration::from_micros(1_500),
             sni: None,
+            watched: Vec::new(),
         }
     }
 
@@ -196,13 +203,14 @@ pub(super) mod tests {
             connect: Some(Duration::from_micros(499)),
             first_byte: Some(Duration::from_millis(5)),
             sni: Some("cdn.example".parse().unwrap()),
+            watched: vec![("trial".into(), true), ("same".into(), false)],
             ..bare()
         };
         let json =
             |record: &Record| serde_json::to_string(&record.line("c-1", record.user.as_ref().map(|_| "u-2"))).unwrap();
         assert_eq!(
             json(&record),
-            r#"{"time":"2026-11-24T12:30:00.012Z","flow":"6921b7c3-00002a","listener":"staff","client":"c-1","user":"u-2","method":"CONNECT","host":"::1","port":443,"category":"social-media","tube":"social","rule":"communications-team","action":"allow","egress":"internet","status":200,"side":"client","reason":"slow-head","bytes_up":1,"bytes_down":2,"wait_ms":3,"connect_ms":0,"first_byte_ms":5,"duration_ms":2,"sni":"cdn.example"}"#
+            r#"{"time":"2026-11-24T12:30:00.012Z","flow":"6921b7c3-00002a","listener":"staff","client":"c-1","user":"u-2","method":"CONNECT","host":"::1","port":443,"category":"social-media","tube":"social","rule":"communications-team","action":"allow","egress":"internet","status":200,"side":"client","reason":"slow-head","bytes_up":1,"bytes_down":2,"wait_ms":3,"connect_ms":0,"first_byte_ms":5,"duration_ms":2,"sni":"cdn.example","watched":["trial"]}"#
         );
         assert_eq!(
             json(&bare()),

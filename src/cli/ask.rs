@@ -7,7 +7,9 @@ use super::args::ConfigFile;
 use super::{NO, load, write};
 use crate::base::Rate;
 use crate::portal::client::{self, AskError};
-use crate::portal::{self, AdmissionView, LinkWayView, RefusedView, Status, TubeView, Tubes, WayView};
+use crate::portal::{
+    self, AdmissionView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, WatchView, WayView,
+};
 
 /// Shows how a running gateway does.
 pub fn status(config: &ConfigFile, json: bool) -> u8 {
@@ -90,6 +92,25 @@ fn words(status: &Status, Tubes { link, tubes }: &Tubes) -> String {
     let RefusedView { tube_full, process_full } = status.refused;
     if tube_full + process_full > 0 {
         let _ = writeln!(text, "\nrefused: {tube_full} as a tube was full, {process_full} as the gateway was full");
+    }
+    text + &watching(&status.watching) + &refused_lists(&status.refused_lists)
+}
+
+/// What rules that only watch would have done.
+fn watching(rules: &[WatchView]) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let row = |view: &WatchView| [view.rule.clone(), view.flows.to_string(), view.otherwise.to_string()];
+    let head = ["rule that watches", "would decide", "otherwise than was decided"].map(str::to_owned);
+    let rows: Vec<_> = [head].into_iter().chain(rules.iter().map(row)).collect();
+    format!("\n{}", table(&rows))
+}
+
+fn refused_lists(lists: &[RefusedList]) -> String {
+    let mut text = String::new();
+    for RefusedList { category, list, why } in lists {
+        let _ = writeln!(text, "\nlist {list} of {category}: {why}; the last good copy stays in force");
     }
     text
 }
@@ -215,6 +236,8 @@ mod tests {
             flows: [].into(),
             admission_waiting: 0,
             refused: RefusedView::default(),
+            watching: Vec::new(),
+            refused_lists: Vec::new(),
             last_reload: None,
         }
     }
@@ -252,5 +275,15 @@ refused: 4 as a tube was full, 2 as the gateway was full
         (tubes.link.probe_ms, status.refused) = (None, RefusedView::default());
         let told = words(&status, &tubes);
         assert!(!told.contains("probe") && !told.contains("refused:"), "{told}");
+        status.watching = vec![WatchView { rule: "trial".into(), flows: 1_234, otherwise: 7 }];
+        let (category, list) = ("ads".into(), "lists/ads.txt".into());
+        status.refused_lists = vec![RefusedList { category, list, why: "it has no entry".into() }];
+        let more = "
+rule that watches  would decide  otherwise than was decided
+trial                      1234                           7
+
+list lists/ads.txt of ads: it has no entry; the last good copy stays in force
+";
+        assert_eq!(words(&status, &tubes).strip_prefix(&told), Some(more));
     }
 }

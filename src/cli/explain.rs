@@ -239,7 +239,11 @@ fn floors(plan: &Plan, verdict: &Verdict, at: Timestamp) -> [Option<Rate>; 2] {
 fn traced(plan: &Plan, question: &Question<'_>) -> String {
     let mut text = String::from("\n");
     for step in plan.trace(question).steps {
-        let told = step.missed.map_or("matches".to_owned(), |condition| format!("`{condition}` does not hold"));
+        let told = match step.missed {
+            Some(condition) => format!("`{condition}` does not hold"),
+            None if step.rule.watches => "matches, and only watches".to_owned(),
+            None => "matches".to_owned(),
+        };
         let _ = write!(text, "\n  {:<28} {:<24} {told}", step.rule.id.as_str(), step.rule.source.to_string());
     }
     text

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::account::{Known, LinkLevel, ListFacts, Refusals};
-use crate::base::{CategoryId, Direction, Rate, TubeId, clock};
+use crate::account::{Known, LinkLevel, ListFacts, Meter, Refusals};
+use crate::base::{CategoryId, Direction, Rate, RuleId, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
 use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView,
-    ReloadOutcome, Status, TubeView, WayView,
+    AdmissionView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
+    RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
 };
 use crate::tube::Reading;
 
@@ -56,6 +56,8 @@ impl Gateway for Seen {
             flows: open_flows(&readings),
             admission_waiting: readings.iter().map(|reading| u64::from(reading.opening)).sum(),
             refused: refused(daemon.carrier.account.meter().refused_in_all()),
+            watching: watching(&state.config).map(|rule| watch_view(daemon.carrier.account.meter(), &rule)).collect(),
+            refused_lists: refused_lists(&state.config, &daemon.feeds()),
             last_reload: state.last_reload.clone(),
         }
     }
@@ -194,6 +196,7 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
         actions: Action::ALL.iter().map(|action| action.as_str()).collect(),
         tubes: config.tubes.tubes.iter().map(|tube| tube.id.clone()).collect(),
         rules: config.policy.rules.iter().map(|rule| rule.id.clone()).collect(),
+        watching: watching(config).collect(),
         lists: config
             .categories
             .categories
@@ -201,6 +204,15 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
             .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list, feeds)))
             .collect(),
     }
+}
+
+fn watching(config: &Config) -> impl Iterator<Item = RuleId> + '_ {
+    config.policy.rules.iter().filter(|rule| rule.watches).map(|rule| rule.id.clone())
+}
+
+fn watch_view(meter: &Meter, rule: &RuleId) -> WatchView {
+    let [same, otherwise] = meter.watched_by(rule);
+    WatchView { rule: rule.to_string(), flows: same + otherwise, otherwise }
 }
 
 /// Every category with its own tube, and with those that rules lift it to.
@@ -219,6 +231,16 @@ fn routes(config: &Config) -> Vec<(CategoryId, TubeId)> {
     routes.sort();
     routes.dedup();
     routes
+}
+
+/// Why each list that is not as its source has it is not; what was fetched last comes before what was read.
+fn refused_lists(config: &Config, feeds: &Feeds) -> Vec<RefusedList> {
+    let refused = |category: &CategoryId, list: &category::List| {
+        let why = feeds.failure(category, &list.path).or(list.refused.as_deref())?.to_owned();
+        Some(RefusedList { category: category.to_string(), list: list.path.display().to_string(), why })
+    };
+    let categories = config.categories.categories.iter();
+    categories.flat_map(|category| category.lists.iter().filter_map(|list| refused(&category.id, list))).collect()
 }
 
 fn facts(category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {

@@ -138,6 +138,7 @@ impl Carrier {
             rule: verdict.rule.as_ref().map(|rule| rule.id.clone()),
             action: verdict.action.as_str(),
             egress: verdict.egress.clone(),
+            watched: verdict.watched.iter().map(|(rule, other)| (rule.id.clone(), *other)).collect(),
         });
         live.berth.want(plan.compartment_of(&verdict.tube));
         state.verdict = Some(verdict.clone());

@@ -40,6 +40,8 @@ pub struct Verdict {
     pub egress: EgressId,
     /// The rule that decided; without one, the default did.
     pub rule: Option<Arc<Rule>>,
+    /// Rules that only watch, and whether each would have answered otherwise.
+    pub watched: Vec<(Arc<Rule>, bool)>,
 }
 
 impl Verdict {
@@ -105,6 +107,11 @@ impl Plan {
             action: if refusal.is_some() { Action::Block } else { Action::Allow },
             refusal,
             category: matches.category().clone(),
+            watched: decision
+                .watched
+                .into_iter()
+                .map(|rule| otherwise(rule, decision.action, &tube, matches))
+                .collect(),
             egress: self.egress_of(&tube),
             tube,
             rule: decision.rule,
@@ -120,4 +127,11 @@ impl Plan {
         let most = |direction| limit.of(direction).map_or(u64::MAX, Rate::bits_per_second);
         (verdict.refusal.is_none(), Reverse(priorities), Direction::BOTH.map(most))
     }
+}
+
+/// A rule that watches, and whether it would have answered otherwise: another action, or where both allow another tube.
+fn otherwise(rule: Arc<Rule>, action: Action, tube: &TubeId, matches: &Matches<'_>) -> (Arc<Rule>, bool) {
+    let moved = rule.tube.as_ref().unwrap_or(matches.tube()) != tube;
+    let other = rule.action != action || (action == Action::Allow && moved);
+    (rule, other)
 }

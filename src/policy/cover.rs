@@ -31,7 +31,7 @@ fn covering(earlier: &[Rule], rule: &Rule, always: Option<&Window>) -> Option<Ve
     for when in choices(&rule.when) {
         // Comparing windows costs the most, so it is done once for all choices of category and group.
         let open: Vec<(usize, &Rule)> = (earlier.iter().enumerate())
-            .filter(|(_, earlier)| outlasts(earlier, rule) && holds(&earlier.when, when.or(always)))
+            .filter(|(_, earlier)| !earlier.watches && outlasts(earlier, rule) && holds(&earlier.when, when.or(always)))
             .collect();
         for to in choices(&rule.to) {
             for from in choices(&rule.from) {

@@ -22,16 +22,25 @@ impl Policy {
 
     /// What to do: as the first rule says that matches, else as the default says. An expired rule matches nothing.
     pub fn decide(&self, question: &Question<'_>, calendar: &Calendar) -> Decision {
-        let first = self.rules.matched(question, calendar).find(|(_, missed)| missed.is_none());
-        self.by(first.map(|(rule, _)| rule))
+        self.by(self.rules.matched(question, calendar).filter(|(_, missed)| missed.is_none()).map(|(rule, _)| rule))
     }
 
-    /// The decision that a rule makes, or the default without one.
-    pub(super) fn by(&self, rule: Option<&Arc<Rule>>) -> Decision {
-        match rule {
-            Some(rule) => Decision { action: rule.action, tube: rule.tube.clone(), rule: Some(Arc::clone(rule)) },
-            None => Decision { action: self.default, tube: None, rule: None },
+    /// The decision that the first of the rules that match makes, or the default without one. Those that watch are noted.
+    pub(super) fn by<'a>(&self, matching: impl Iterator<Item = &'a Arc<Rule>>) -> Decision {
+        let mut watched = Vec::new();
+        for rule in matching {
+            if rule.watches {
+                watched.push(Arc::clone(rule));
+            } else {
+                return Decision {
+                    action: rule.action,
+                    tube: rule.tube.clone(),
+                    rule: Some(Arc::clone(rule)),
+                    watched,
+                };
+            }
         }
+        Decision { action: self.default, tube: None, rule: None, watched }
     }
 }
 
@@ -65,6 +74,7 @@ mod tests {
             owner: None,
             reason: Text::default(),
             expires: None,
+            watches: false,
             source: Source::new("policy.toml", 1),
         }
     }
@@ -133,9 +143,34 @@ mod tests {
                 &london(),
             )
         };
-        let by_rule = Decision { action: Action::Allow, tube: Some("internet".into()), rule: Some(Arc::new(lifted)) };
+        let rule = Some(Arc::new(lifted));
+        let by_rule = Decision { action: Action::Allow, tube: Some("internet".into()), rule, watched: Vec::new() };
         assert_eq!(ask("social"), by_rule);
-        assert_eq!(ask("web"), Decision { action: Action::Block, tube: None, rule: None });
+        assert_eq!(ask("web"), Decision { action: Action::Block, tube: None, rule: None, watched: Vec::new() });
+    }
+
+    #[test]
+    fn a_rule_that_watches_decides_nothing_and_is_told_where_it_would_have() {
+        let watching = |rule: Rule| Rule { watches: true, ..rule };
+        let policy = policy(vec![
+            watching(rule("trial", &["social"], &[], &[])),
+            watching(rule("other-trial", &["web"], &[], &[])),
+            rule("team", &["social"], &["press"], &[]),
+            watching(rule("too-late", &["social"], &["press"], &[])),
+        ]);
+        for (to, from, by, watched) in [
+            ("social", &["press"][..], "team", &["trial"][..]),
+            ("social", &[], "default", &["trial"]),
+            ("web", &[], "default", &["other-trial"]),
+            ("news", &[], "default", &[]),
+        ] {
+            assert_eq!(decided(&policy, &[to], from, "2026-11-24 10:00"), by);
+            let (to, from) = ([CategoryId::from(to)], from.iter().map(|name| GroupId::from(*name)).collect::<Vec<_>>());
+            let question = Question { categories: &refs(&to), groups: &from, at: at("2026-11-24 10:00") };
+            let decision = policy.decide(&question, &london());
+            assert_eq!(decision.watched.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), watched);
+            assert_eq!(policy.trace(&question, &london()).decision, decision);
+        }
     }
 
     #[test]

@@ -27,4 +27,6 @@ pub struct Decision {
     pub tube: Option<TubeId>,
     /// The rule that decided; none where the default did.
     pub rule: Option<Arc<Rule>>,
+    /// Rules that watch, match, and stand before the one that decided: each would have decided in its place.
+    pub watched: Vec<Arc<Rule>>,
 }

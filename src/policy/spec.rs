@@ -51,6 +51,8 @@ pub struct Rule {
     pub when: Vec<Window>,
     /// What to do.
     pub action: Action,
+    /// It decides nothing; what it would have done is counted.
+    pub watches: bool,
     /// Another tube than the category's.
     pub tube: Option<TubeId>,
     /// Who answers for an exception.

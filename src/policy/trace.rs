@@ -22,7 +22,8 @@ pub struct Trace {
 pub struct Step {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// The first condition that does not hold; none where the rule matches. The first step that matches decided.
+    /// The first condition that does not hold; none where the rule matches. The first step that matches, of a
+    /// rule that does not only watch, decided.
     pub missed: Option<Condition>,
 }
 
@@ -65,7 +66,7 @@ impl Policy {
             .matched(question, calendar)
             .map(|(rule, missed)| Step { rule: Arc::clone(rule), missed })
             .collect();
-        let decision = self.by(steps.iter().find(|step| step.missed.is_none()).map(|step| &step.rule));
+        let decision = self.by(steps.iter().filter(|step| step.missed.is_none()).map(|step| &step.rule));
         Trace { steps, decision }
     }
 }

@@ -60,6 +60,10 @@ pub struct Status {
     pub admission_waiting: u64,
     /// Flows refused for want of room since the process began, also those that had no tube yet.
     pub refused: RefusedView,
+    /// What rules that only watch would have done, since the process began.
+    pub watching: Vec<WatchView>,
+    /// Lists of which the last good copy is in force, for what came after it was refused.
+    pub refused_lists: Vec<RefusedList>,
     /// `None` before the first.
     pub last_reload: Option<LastReload>,
 }
@@ -82,6 +86,28 @@ pub struct LinkView {
     pub down: Option<u64>,
     /// From clients.
     pub up: Option<u64>,
+}
+
+/// A rule that decides nothing and counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchView {
+    /// Its name.
+    pub rule: String,
+    /// How many flows it would have decided.
+    pub flows: u64,
+    /// Of these, how many otherwise: with another action, or into another tube.
+    pub otherwise: u64,
+}
+
+/// A list that is not as its source has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedList {
+    /// Its category.
+    pub category: String,
+    /// Its path, as the policy has it.
+    pub list: String,
+    /// What was wrong with what came, or kept it from coming.
+    pub why: String,
 }
 
 /// What became of the last reload.

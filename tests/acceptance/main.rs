@@ -23,5 +23,6 @@ mod reload;
 mod scrape;
 mod life;
 mod bulkheads;
+mod desk;
 mod diff;
 mod demo;

@@ -52,6 +52,9 @@ pub(in crate::config) struct Known<'a> {
 
 const ACTIONS: &[(&str, Action)] = &[(Action::Allow.as_str(), Action::Allow), (Action::Block.as_str(), Action::Block)];
 
+/// Whether a rule only watches.
+const MODES: &[(&str, bool)] = &[("decide", false), ("watch", true)];
+
 /// What people write in a rule for what it calls otherwise.
 const SYNONYMS: &[(&str, &str)] = &[
     ("category", "to"),
@@ -97,6 +100,7 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
     let (when, when_at) = conditions(&mut table, "when", true, |window: Window| window);
     table.needs("action", "\"block\"");
     let action = table.choice("action", ACTIONS).map_or(Action::Block, |action| action.value);
+    let watches = table.choice("mode", MODES).is_some_and(|mode| mode.value);
     let tube = table.take::<String>("tube");
     let owner = table.take::<String>("owner").map(|owner| owner.value);
     let reason = table.value("reason").map(|value| reason(&value)).unwrap_or_default();
@@ -115,6 +119,7 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
             from,
             when,
             action,
+            watches,
             tube: tube.as_ref().map(|tube| TubeId::from(tube.value.as_str())),
             owner,
             reason,

@@ -6,7 +6,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 use super::*;
 use crate::portal::view::{
     AdmissionView, BoxFuture, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView, ReloadOutcome,
-    Status, TubeView, WayView,
+    Status, TubeView, WatchView, WayView,
 };
 use crate::portal::{AskError, ask};
 use hyper::{Method, StatusCode};
@@ -52,6 +52,8 @@ impl Gateway for Made {
             flows: [("social".to_owned(), 12)].into(),
             admission_waiting: 2,
             refused: RefusedView { tube_full: 4, process_full: 1 },
+            watching: vec![WatchView { rule: "trial".into(), flows: 9, otherwise: 2 }],
+            refused_lists: Vec::new(),
             last_reload: Some(LastReload {
                 time: "2026-11-24T12:00:00Z".parse().unwrap(),
                 result: "refused".into(),

@@ -119,10 +119,11 @@ impl World {
         self.process.lock().unwrap().id()
     }
 
-    /// A command that talks to it.
+    /// A command about it: its words, without the configuration.
     #[track_caller]
-    pub fn command(&self, name: &str) -> Ran {
-        clearway(&[name, "-c", self.file().to_str().unwrap()])
+    pub fn command(&self, words: &str) -> Ran {
+        let file = self.file();
+        clearway(&words.split_whitespace().chain(["-c", file.to_str().unwrap()]).collect::<Vec<_>>())
     }
 
     /// Writes other files and has them read by the command; it must go well.
