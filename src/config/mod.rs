@@ -4,9 +4,11 @@
 //! recorded as a [`Problem`] and reading goes on. [`render`] shows problems to people; serialized, they are for
 //! programs.
 
+mod change;
 mod check;
 mod disk;
 mod document;
+mod generation;
 mod lint;
 mod nearest;
 mod problem;
@@ -22,6 +24,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use change::Change;
+pub use generation::{Generation, Generations, Kept, hex, read_past, sha256};
 pub use problem::{Excerpt, Problem, Severity};
 pub use read::{Keep, Outcome, list, read, read_with, state_dir};
 pub use render::render;

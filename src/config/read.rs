@@ -33,6 +33,8 @@ pub struct Outcome {
     pub config: Option<Config>,
     /// Errors and warnings, by file in the order of reading, then by line and column.
     pub problems: Vec<Problem>,
+    /// Every file that was looked for, the one that was named first.
+    pub files: Vec<Arc<Path>>,
 }
 
 impl Outcome {
@@ -109,7 +111,7 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         _ => None,
     };
-    Outcome { config, problems: problems.into_sorted(&read) }
+    Outcome { config, problems: problems.into_sorted(&read), files: read }
 }
 
 /// Opens files, and remembers which.

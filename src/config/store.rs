@@ -106,7 +106,7 @@ fn numbers(folder: &Path) -> Vec<u64> {
 }
 
 /// Writes a file whole or not at all.
-fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
+pub(super) fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(octets)?;

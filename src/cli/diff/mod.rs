@@ -5,7 +5,6 @@
 mod answer;
 mod names;
 mod replay;
-mod rules;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use jiff::Timestamp;
 use super::args::{ConfigFile, Diff};
 use super::{INTERNAL, NO, load, write};
 use crate::base::clock;
-use crate::config::Config;
+use crate::config::{Change, Config};
 use crate::daemon;
 use crate::flow::Plan;
 
@@ -27,7 +26,7 @@ struct Side {
 
 /// All that changes.
 struct Changes {
-    rules: rules::Rules,
+    rules: Change,
     names: names::Names,
     replay: Option<replay::Replay>,
 }
@@ -53,7 +52,7 @@ pub fn run(asked: &Diff) -> u8 {
     }
     let times = times(&new, clock::wall());
     let changes = Changes {
-        rules: rules::Rules::of(&old.config, &new.config),
+        rules: Change::of(&old.config, &new.config),
         names: names::Names::of(&old, &new, &times),
         replay,
     };

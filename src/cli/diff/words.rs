@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::Changes;
 use super::names::Names;
 use super::replay::Replay;
-use super::rules::Rules;
+use crate::config::Change;
 
 #[derive(Serialize)]
 struct Object<'a> {
-    rules: &'a Rules,
+    rules: &'a Change,
     names: &'a Names,
     replay: &'a Option<Replay>,
 }
@@ -33,34 +33,13 @@ pub fn text(changes: &Changes) -> String {
     text
 }
 
-fn rules(rules: &Rules) -> String {
-    let mut text = String::from("Rules\n");
+fn rules(rules: &Change) -> String {
+    let mut text = String::from("Rules, lists and the gateway\n");
     if rules.is_none() {
         text.push_str("  as they were\n");
     }
-    let mut row = |what: &str, told: String| {
+    for (what, told) in rules.lines() {
         let _ = writeln!(text, "  {what:<10} {told}");
-    };
-    if let Some([old, new]) = rules.default {
-        row("default", format!("what no rule names: {new} instead of {old}"));
-    }
-    rules.categories_added.iter().for_each(|id| row("new", format!("category {id}")));
-    rules.categories_removed.iter().for_each(|id| row("gone", format!("category {id}")));
-    for told in &rules.added {
-        let what = if told.expires.is_some() { "exception" } else { "new" };
-        row(what, format!("{}: {} ({})", told.rule, told.says, told.place));
-    }
-    for told in &rules.removed {
-        row("gone", format!("{}: {} ({})", told.rule, told.says, told.place));
-    }
-    for changed in &rules.changed {
-        let keys: Vec<_> =
-            changed.keys.iter().map(|(key, old, new)| format!("{key}: {new} instead of {old}")).collect();
-        row("changed", format!("{}: {} ({})", changed.rule, keys.join("; "), changed.place));
-    }
-    for moved in &rules.moved {
-        let after = |rule: &Option<String>| rule.as_ref().map_or("first".to_owned(), |rule| format!("after {rule}"));
-        row("moved", format!("{}: {} instead of {}", moved.rule, after(&moved.after[1]), after(&moved.after[0])));
     }
     text
 }

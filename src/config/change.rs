@@ -1,13 +1,15 @@
-//! What a change does to the rules, told by their names.
+//! What one configuration says otherwise than another: rules by their names, categories, lists, and the gateway's own parts.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::policy::Rule;
+use super::spec::Config;
+use crate::policy::{Action, Rule};
 
-/// Rules that are not what they were.
+/// What is not what it was.
 #[derive(Debug, Default, Serialize)]
-pub struct Rules {
+pub struct Change {
     /// New ones, in their order.
     pub added: Vec<Told>,
     /// Those that are gone.
@@ -22,6 +24,10 @@ pub struct Rules {
     pub categories_added: Vec<String>,
     /// Categories that are gone.
     pub categories_removed: Vec<String>,
+    /// Lists of which the number of entries changed: category, path, entries before and now; 0 where there was none.
+    pub lists: Vec<(String, String, [usize; 2])>,
+    /// Parts of the gateway that are new, gone or otherwise: `tube social`, `link`.
+    pub parts: Vec<String>,
 }
 
 /// A rule.
@@ -57,9 +63,9 @@ pub struct Moved {
     pub after: [Option<String>; 2],
 }
 
-impl Rules {
+impl Change {
     /// Compares.
-    pub fn of(old: &Config, new: &Config) -> Rules {
+    pub fn of(old: &Config, new: &Config) -> Change {
         let (before, after) = (&old.policy.rules, &new.policy.rules);
         let find = |rules: &'_ [Rule], rule: &Rule| rules.iter().position(|other| other.id == rule.id);
         let only = |rules: &[Rule], others: &[Rule]| -> Vec<Told> {
@@ -76,23 +82,98 @@ impl Rules {
             ids.filter(|id| !known(id.clone())).map(|id| id.to_string()).collect()
         };
         let default = [old.policy.default, new.policy.default];
-        Rules {
+        Change {
             added: only(after, before),
             removed: only(before, after),
             changed: changed.collect(),
             moved: moved(before, after),
-            default: (default[0] != default[1]).then(|| default.map(crate::policy::Action::as_str)),
+            default: (default[0] != default[1]).then(|| default.map(Action::as_str)),
             categories_added: names(new, old),
             categories_removed: names(old, new),
+            lists: lists(old, new),
+            parts: parts(old, new),
         }
     }
 
     /// Whether nothing changed.
     pub fn is_none(&self) -> bool {
-        let Rules { added, removed, changed, moved, default, categories_added, categories_removed } = self;
-        let lists = [categories_added.is_empty(), categories_removed.is_empty(), added.is_empty(), removed.is_empty()];
-        lists.into_iter().all(|empty| empty) && changed.is_empty() && moved.is_empty() && default.is_none()
+        self.lines().is_empty()
     }
+
+    /// What a person reads: a word for what happened, and to what.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some([old, new]) = self.default {
+            lines.push(("default", format!("what no rule names: {new} instead of {old}")));
+        }
+        lines.extend(self.categories_added.iter().map(|id| ("new", format!("category {id}"))));
+        lines.extend(self.categories_removed.iter().map(|id| ("gone", format!("category {id}"))));
+        let whole = |told: &Told| format!("{}: {} ({})", told.rule, told.says, told.place);
+        let word = |told: &Told| if told.expires.is_some() { "exception" } else { "new" };
+        lines.extend(self.added.iter().map(|told| (word(told), whole(told))));
+        lines.extend(self.removed.iter().map(|told| ("gone", whole(told))));
+        for changed in &self.changed {
+            let keys = changed.keys.iter().map(|(key, old, new)| format!("{key}: {new} instead of {old}"));
+            let keys = keys.collect::<Vec<_>>().join("; ");
+            lines.push(("changed", format!("{}: {keys} ({})", changed.rule, changed.place)));
+        }
+        for moved in &self.moved {
+            let after =
+                |rule: &Option<String>| rule.as_ref().map_or("first".to_owned(), |rule| format!("after {rule}"));
+            let [was, is] = &moved.after;
+            lines.push(("moved", format!("{}: {} instead of {}", moved.rule, after(is), after(was))));
+        }
+        for (category, list, [was, is]) in &self.lists {
+            lines.push(("list", format!("{list} of {category}: {is} entries instead of {was}")));
+        }
+        lines.extend(self.parts.iter().map(|part| ("changed", part.clone())));
+        lines
+    }
+}
+
+/// Lists by category and path that have another number of entries.
+fn lists(old: &Config, new: &Config) -> Vec<(String, String, [usize; 2])> {
+    let mut counts = BTreeMap::<_, [usize; 2]>::new();
+    for (side, config) in [old, new].into_iter().enumerate() {
+        for category in &config.categories.categories {
+            for list in &category.lists {
+                let name = (category.id.to_string(), list.path.display().to_string());
+                counts.entry(name).or_default()[side] += list.counts.entries();
+            }
+        }
+    }
+    let other = counts.into_iter().filter(|(_, [was, is])| was != is);
+    other.map(|((category, list), counts)| (category, list, counts)).collect()
+}
+
+/// What is no policy, by part: `tube social`.
+fn parts(old: &Config, new: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut whole = |name: &str, same: bool| {
+        if !same {
+            found.push(name.to_owned());
+        }
+    };
+    whole("gateway", (&old.name, &old.drain) == (&new.name, &new.drain));
+    whole("bank-holidays or time zone", old.calendar == new.calendar);
+    whole("log", old.log == new.log);
+    whole("link", old.tubes.link == new.tubes.link);
+    whole("dns", old.egress.dns == new.egress.dns);
+    whole("guard", old.egress.guard == new.egress.guard);
+    found.extend(named("listener", &old.listeners, &new.listeners, |one| one.id.to_string()));
+    found.extend(named("tube", &old.tubes.tubes, &new.tubes.tubes, |one| one.id.to_string()));
+    found.extend(named("egress", &old.egress.egresses, &new.egress.egresses, |one| one.id.to_string()));
+    found.extend(named("group", &old.clients.groups, &new.clients.groups, |one| one.id.to_string()));
+    found
+}
+
+/// Those that are not on both sides alike.
+fn named<T: PartialEq>(what: &str, old: &[T], new: &[T], name: impl Fn(&T) -> String) -> Vec<String> {
+    let names = new.iter().chain(old).filter(|one| !(old.contains(one) && new.contains(one))).map(name);
+    let mut found: Vec<String> = names.map(|name| format!("{what} {name}")).collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The rules that have to be taken out for the rest to stand in the order that they had: the fewest. Each is told by
@@ -142,7 +223,8 @@ fn says(rule: &Rule) -> String {
     let when = if rule.when.is_empty() { "always".to_owned() } else { list(&rule.when) };
     let tube = rule.tube.as_ref().map(|tube| format!(" in tube {tube}")).unwrap_or_default();
     let until = rule.expires.map(|date| format!(", until {date}")).unwrap_or_default();
-    format!("{} {to}{tube} for {from}, {when}{until}", rule.action.as_str())
+    let watches = if rule.watches { "only watches: " } else { "" };
+    format!("{watches}{} {to}{tube} for {from}, {when}{until}", rule.action.as_str())
 }
 
 fn some<T: ToString>(all: &[T], none: &str) -> String {
@@ -161,6 +243,7 @@ fn keys(old: &Rule, new: &Rule) -> Vec<(&'static str, String, String)> {
         let tube = rule.tube.as_ref().map_or("the category's".to_owned(), ToString::to_string);
         let expires = rule.expires.map_or("never".to_owned(), |date| date.to_string());
         [
+            ("mode", if rule.watches { "watch" } else { "decide" }.to_owned()),
             ("action", rule.action.as_str().to_owned()),
             ("to", some(&rule.to, "everything")),
             ("from", some(&rule.from, "everybody")),
