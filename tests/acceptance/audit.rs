@@ -116,7 +116,7 @@ fn trusts_differ_where_actions_or_kinds_of_answer_do() {
     }
     let [prohibitive, _, example] = three();
     let instagram = row(&json(&[prohibitive, example])["differences"], "Instagram")["times"].clone();
-    assert_eq!(instagram, ["lunch", "night"].as_slice().into(), "both block it in the morning");
+    assert_eq!(instagram, serde_json::json!(["lunch", "night"]), "both block it in the morning");
 }
 
 #[test]
@@ -237,8 +237,20 @@ fn the_exit_says_whether_there_is_something_to_mend() {
         assert_eq!(ran.code, Some(code), "{files:?}: {}{}", ran.text(), ran.stderr);
     }
     assert_eq!(audit(&[], &[]).code, Some(2), "it needs a file");
-    let told = json(&[enabling.clone(), enabling]);
-    assert_eq!((&told["trusts"][0]["name"], &told["trusts"][1]["name"]), (&"enabling".into(), &"enabling (2)".into()));
+}
+
+#[test]
+fn gateways_of_the_same_name_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let away = dir.path().join("powys");
+    std::fs::create_dir(&away).unwrap();
+    for file in ["clearway.toml", "policy.toml"] {
+        std::fs::copy(fixture("audit/enabling").join(file), away.join(file)).unwrap();
+    }
+    let [prohibitive, enabling, _] = three();
+    let told = json(&[enabling.clone(), away, enabling, prohibitive]);
+    let names: Vec<&Value> = told["trusts"].as_array().unwrap().iter().map(|trust| &trust["name"]).collect();
+    assert_eq!(names, ["enabling in enabling", "enabling in powys", "enabling in enabling (2)", "prohibitive"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::flow::{Plan, Question};
 
 /// A Trust whose policy is asked.
 pub struct Trust {
-    /// `[gateway] name`; where several have the same, the later ones are numbered.
+    /// `[gateway] name`, and what tells it from others of the same.
     pub name: String,
     /// The gateway's file.
     pub file: PathBuf,
@@ -60,12 +60,19 @@ fn asked(target: &Target, at: Timestamp) -> Question<'_> {
     Question { groups: &[], target, path: None, hello: None, at }
 }
 
-/// Gives every Trust a name of its own: the second `gw1` becomes `gw1 (2)`.
+/// Gives every Trust a name of its own: where several gateways are called `gw1`, each is told by its folder too, and
+/// where that is the same as well, by its number.
 pub fn tell_apart(trusts: &mut [Trust]) {
-    for at in 1..trusts.len() {
-        let same = trusts[..at].iter().filter(|other| other.config.name == trusts[at].config.name).count();
+    let counts = |trusts: &[Trust], name: &str| trusts.iter().filter(|trust| trust.name == name).count();
+    let shared: Vec<bool> = trusts.iter().map(|trust| counts(trusts, &trust.name) > 1).collect();
+    for (trust, _) in trusts.iter_mut().zip(shared).filter(|(_, shared)| *shared) {
+        let folder = trust.file.parent().and_then(Path::file_name).map(|name| name.display().to_string());
+        trust.name = folder.map_or_else(|| trust.name.clone(), |folder| format!("{} in {folder}", trust.name));
+    }
+    for at in (1..trusts.len()).rev() {
+        let same = counts(&trusts[..at], &trusts[at].name);
         if same > 0 {
-            trusts[at].name = format!("{} ({})", trusts[at].config.name, same + 1);
+            trusts[at].name = format!("{} ({})", trusts[at].name, same + 1);
         }
     }
 }
