@@ -39,6 +39,9 @@ pub struct Answer {
     pub rule: Option<Decider>,
     /// All of it in words.
     pub words: String,
+    /// The limit in words; empty without one.
+    #[serde(skip)]
+    pub rate: String,
     /// Where the entry stands that put it into its category.
     #[serde(skip)]
     pub entry: Option<Source>,
@@ -92,7 +95,8 @@ impl Answer {
                 lifts: rule.tube.is_some(),
                 source: rule.source.clone(),
             }),
-            words: words(&verdict, silent, down, up),
+            words: words(&verdict, silent, &rate(down, up)),
+            rate: rate(down, up),
             entry: plan.classify(question).named().map(|matched| matched.source()),
         }
     }
@@ -118,16 +122,19 @@ fn kind(plan: &Plan, rest: &TubeId, verdict: &Verdict) -> Kind {
     }
 }
 
-/// `allow in social, at most 10 Mbit/s down`; the way up is told only where the way down has no limit.
-fn words(verdict: &Verdict, silent: bool, down: Option<Rate>, up: Option<Rate>) -> String {
+/// `allow in social, at most 10 Mbit/s down`
+fn words(verdict: &Verdict, silent: bool, rate: &str) -> String {
     let action = verdict.action.as_str();
-    if silent {
-        return format!("no answer ({action})");
+    match (silent, &verdict.refusal, rate) {
+        (true, _, _) => format!("no answer ({action})"),
+        (_, Some(_), _) => action.to_owned(),
+        (_, None, "") => format!("{action} in {}", verdict.tube),
+        (_, None, rate) => format!("{action} in {}, at most {rate}", verdict.tube),
     }
-    if verdict.refusal.is_some() {
-        return action.to_owned();
-    }
+}
+
+/// `10 Mbit/s down`; the way up is told only where the way down has no limit.
+fn rate(down: Option<Rate>, up: Option<Rate>) -> String {
     let first = Direction::BOTH.into_iter().zip([down, up]).find_map(|(way, rate)| Some((rate?, way)));
-    let most = first.map(|(rate, way)| format!(", at most {rate} {way}")).unwrap_or_default();
-    format!("{action} in {}{most}", verdict.tube)
+    first.map(|(rate, way)| format!("{rate} {way}")).unwrap_or_default()
 }

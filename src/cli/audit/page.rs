@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::answer::{Answer, Kind};
 use super::day::{Day, TIMES};
-use super::finding::{About, Finding};
+use super::finding::About;
 use super::sheet::{Cell, Row, Sheet};
 
 /// Text that a browser shows as it is, also inside an attribute.
@@ -40,7 +40,7 @@ pub fn of(sheet: &Sheet) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Policies side by side: {names}</title>\n<style>\n{}</style>\n</head>\n<body>\n\
-         <header>\n<h1>Policies side by side</h1>\n<p>What {names} answer on an ordinary working day: \
+         <a class=\"skip\" href=\"#differences\">Skip to the findings</a>\n<header>\n<h1>Policies side by side</h1>\n<p>What {names} answer on an ordinary working day: \
          in the morning (10:00), at lunch (12:30) and at night (22:00).</p>\n</header>\n<main>\n",
         include_str!("page.css"),
         names = names.join(", "),
@@ -80,7 +80,7 @@ fn summary(page: &mut String, sheet: &Sheet) {
     let services = sheet.differences.iter().filter(|one| one.of == "service").count();
     for (name, count, told) in [
         ("Differences", services, format!("of {} services are answered differently", sheet.panel.len())),
-        ("Contradictions", sheet.contradictions.len(), format!("within a policy; {care} of them about care")),
+        ("Contradictions", sheet.contradictions.len(), format!("within the policies; {care} of them about care")),
         ("No answer", sheet.no_answer.len(), "services that some policy says nothing of".to_owned()),
     ] {
         let _ = writeln!(page, "<div><dt>{name}</dt><dd>{count}</dd><dd>{told}</dd></div>");
@@ -90,7 +90,7 @@ fn summary(page: &mut String, sheet: &Sheet) {
         page,
         "Each policy by itself",
         "policies",
-        &["Trust", "Blocked all day", "Blocked at times", "No answer", "Contradictions", "By default", "Asked for"],
+        &["Trust", "Blocked all day", "Blocked at times", "No answer", "Contradictions", "By default", "Asked about"],
     );
     for trust in &sheet.trusts {
         let _ = writeln!(
@@ -157,9 +157,9 @@ fn differences(page: &mut String, sheet: &Sheet) {
     if alike.is_empty() {
         return none(page, "Nowhere: all services are answered alike.");
     }
-    let caption = "Services that are allowed here and blocked there, clear here and shared there, or decided here and \
-                   left to the default there. Those that are answered alike share a row.";
-    open(page, caption, "panel alike", &heads(sheet, "Services"));
+    let caption = "Services that are blocked here and allowed there, or clear here, ordinary there and slowed elsewhere. \
+                   Those that are answered alike share a row.";
+    open(page, caption, &panel(sheet, " alike"), &heads(sheet, "Services"));
     for (cells, names) in alike {
         let _ = writeln!(page, "<tr><th scope=\"row\">{}</th>{cells}</tr>", names.join(", "));
     }
@@ -170,25 +170,28 @@ fn contradictions(page: &mut String, sheet: &Sheet) {
     if sheet.contradictions.is_empty() {
         return none(page, "Nowhere: no policy contradicts itself.");
     }
+    let heads = ["Kind", "What is wrong", "Where"];
+    open(page, "What each policy says against itself, the gravest first.", "findings", &heads);
     for trust in &sheet.trusts {
-        let of: Vec<&Finding> = sheet.contradictions.iter().filter(|one| one.trust == trust.name).collect();
-        let _ = writeln!(page, "<h3>{}</h3>", Plain(&trust.name));
-        if of.is_empty() {
-            none(page, "None.");
-            continue;
-        }
-        open(page, &format!("Contradictions of {}", trust.name), "findings", &["Kind", "What is wrong", "Where"]);
+        let of = sheet.contradictions.iter().filter(|one| one.trust == trust.name);
+        group(page, &format!("{}: {}", trust.name, trust.contradictions), heads.len());
         for finding in of {
             let _ = writeln!(
                 page,
                 "<tr><th scope=\"row\" class=\"kind\">{}</th><td>{}</td><td class=\"at place\">{}</td></tr>",
                 finding.kind.as_str(),
-                Plain(&finding.words),
+                coded(&finding.words),
                 path(&finding.place()),
             );
         }
-        close(page);
     }
+    close(page);
+}
+
+/// Words in which names stand between backticks.
+fn coded(words: &str) -> String {
+    let parts = words.split('`').map(|part| Plain(part).to_string()).enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part }).collect()
 }
 
 fn no_answer(page: &mut String, sheet: &Sheet) {
@@ -212,6 +215,12 @@ fn no_answer(page: &mut String, sheet: &Sheet) {
     close(page);
 }
 
+/// Of many Trusts only the answers are shown, and neither tubes nor rates.
+fn panel(sheet: &Sheet, more: &str) -> String {
+    const ROOMY: usize = 4;
+    format!("panel{more}{}", if sheet.trusts.len() > ROOMY { " dense" } else { "" })
+}
+
 fn heads<'a>(sheet: &'a Sheet, first: &'a str) -> Vec<&'a str> {
     [first].into_iter().chain(sheet.trusts.iter().map(|trust| trust.name.as_str())).collect()
 }
@@ -219,17 +228,12 @@ fn heads<'a>(sheet: &'a Sheet, first: &'a str) -> Vec<&'a str> {
 /// A row for each service or category, under the headings of their groups.
 fn table(page: &mut String, sheet: &Sheet, first: &str, caption: &str, rows: &[Row]) {
     let heads = heads(sheet, first);
-    open(page, caption, "panel", &heads);
-    let mut group = "categories";
+    open(page, caption, &panel(sheet, ""), &heads);
+    let mut of = "categories";
     for row in rows {
-        if row.group != group {
-            group = &row.group;
-            let _ = writeln!(
-                page,
-                "</tbody>\n<tbody>\n<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"{}\">{}</th></tr>",
-                heads.len(),
-                Plain(&capital(group)),
-            );
+        if row.group != of {
+            of = &row.group;
+            group(page, &capital(of), heads.len());
         }
         let about = row.host.as_deref().or(row.about.as_deref()).unwrap_or_default();
         let differs = if row.differs { "<small class=\"differs\">\u{2260} they differ</small>" } else { "" };
@@ -237,6 +241,15 @@ fn table(page: &mut String, sheet: &Sheet, first: &str, caption: &str, rows: &[R
         let _ = writeln!(page, "<tr><th scope=\"row\">{name}<small>{about}</small>{differs}</th>{}</tr>", cells(row));
     }
     close(page);
+}
+
+/// Begins a group of rows, under its own heading.
+fn group(page: &mut String, name: &str, columns: usize) {
+    let _ = writeln!(
+        page,
+        "</tbody>\n<tbody>\n<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"{columns}\">{}</th></tr>",
+        Plain(name),
+    );
 }
 
 fn cells(row: &Row) -> String {
@@ -258,18 +271,16 @@ fn cell(page: &mut String, cell: &Cell, tell_host: bool) {
         return;
     };
     page.push_str("<td>");
-    match day.map(|answer| &answer.words).steady() {
-        Some(_) => said(page, &day.morning),
-        None if day.map(|answer| (answer.gist(), &answer.tube)).steady().is_some() => paced(page, day),
-        None => {
-            page.push_str("<ul class=\"through\">");
-            for ((name, _, _), answer) in TIMES.iter().zip(day.each()) {
-                let _ = write!(page, "<li><span class=\"time\">{name}</span><span>");
-                said(page, answer);
-                page.push_str("</span></li>");
-            }
-            page.push_str("</ul>");
+    if day.map(|answer| (answer.gist(), answer.silent, &answer.tube)).steady().is_some() {
+        said(page, &day.morning, &rates(day));
+    } else {
+        page.push_str("<ul class=\"through\">");
+        for ((_, hour, minute), answer) in TIMES.iter().zip(day.each()) {
+            let _ = write!(page, "<li><span class=\"time\">{hour}:{minute:02}</span><span>");
+            said(page, answer, &answer.rate);
+            page.push_str("</span></li>");
         }
+        page.push_str("</ul>");
     }
     if let Some(host) = cell.host.as_ref().filter(|_| tell_host) {
         let _ = write!(page, "<small>as {}</small>", Plain(host));
@@ -277,46 +288,32 @@ fn cell(page: &mut String, cell: &Cell, tell_host: bool) {
     page.push_str("</td>");
 }
 
-/// An answer, with the rate below what it says.
-fn said(page: &mut String, answer: &Answer) {
-    let (words, rate) = answer.words.split_once(", ").unwrap_or((&answer.words, ""));
-    marked(page, answer, words);
-    if !rate.is_empty() {
-        let _ = write!(page, "<small>{}</small>", Plain(rate));
+/// An answer, and below it the tube and its rate. The colour only repeats what the words say.
+fn said(page: &mut String, answer: &Answer, rate: &str) {
+    let (class, kind) = match answer.kind {
+        _ if answer.silent => ("no-answer", ""),
+        Kind::Clear => ("clear", ", clear"),
+        Kind::Shared => ("shared", ""),
+        Kind::Slowed => ("slowed", ", slowed"),
+        Kind::Blocked => ("blocked", ""),
+    };
+    let words = if answer.silent { &answer.words } else { answer.action };
+    let _ = write!(page, "<span class=\"{class}\">{words}{kind}</span>");
+    if !answer.silent && !answer.is_blocked() {
+        let most = if rate.is_empty() { "" } else { ", at most " };
+        let _ = write!(page, "<small class=\"how\">in {}{most}{}</small>", Plain(&answer.tube), Plain(rate));
     }
 }
 
-/// The same answer all day, in a tube whose rate changes.
-fn paced(page: &mut String, day: &Day<Answer>) {
-    let rate =
-        |answer: &Answer| answer.words.split_once(", ").map_or("no limit".to_owned(), |(_, rate)| rate.to_owned());
-    marked(page, &day.morning, day.morning.words.split(", ").next().unwrap_or_default());
-    let rates = day.map(rate);
-    if rates.morning == rates.night {
-        // The way is said once: `at most 30 Mbit/s down; at lunch 10 Mbit/s`.
-        let way = rates.morning.rsplit(' ').next().unwrap_or_default();
-        let lunch = rates.lunch.trim_start_matches("at most ").trim_end_matches(way).trim_end();
-        let _ = write!(page, "<small>{}; at lunch {}</small>", Plain(&rates.morning), Plain(lunch));
-    } else {
-        let _ = write!(page, "<small>{}</small>", Plain(&rates.each().map(String::as_str).join(" / ")));
+/// The rates of a tube through the day: `30 Mbit/s down, at lunch 10 Mbit/s down`.
+fn rates(day: &Day<Answer>) -> String {
+    let rates = day.map(|answer| if answer.rate.is_empty() { "no limit" } else { &answer.rate });
+    let [morning, lunch, night] = rates.each().map(|rate| *rate);
+    match (morning == lunch, morning == night) {
+        (true, true) => day.morning.rate.clone(),
+        (false, true) => format!("{morning}, at lunch {lunch}"),
+        _ => [morning, lunch, night].join(" / "),
     }
-}
-
-/// The colour only repeats what the words say.
-fn marked(page: &mut String, answer: &Answer, words: &str) {
-    let class = match answer.kind {
-        _ if answer.silent => "no-answer",
-        Kind::Clear => "clear",
-        Kind::Shared => "shared",
-        Kind::Blocked => "blocked",
-        Kind::Slowed => "slowed",
-    };
-    let kind = match answer.kind {
-        Kind::Clear => " (clear)",
-        Kind::Slowed => " (slowed)",
-        Kind::Shared | Kind::Blocked => "",
-    };
-    let _ = write!(page, "<span class=\"{class}\">{}{kind}</span>", Plain(words));
 }
 
 #[cfg(test)]

@@ -59,10 +59,10 @@ fn torn(ground: &Ground<'_>, asked: &Asked<'_>) -> Vec<Finding> {
         let own = (asked.service.host, own);
         let others = (names.as_str(), &asked.companions[hosts[0]].1);
         let ((worse, answers), (better, free)) = if pair.0 > pair.1 { (own, others) } else { (others, own) };
-        let (how, end) = match pair.0.max(pair.1) {
-            Kind::Blocked => ("blocked", "not"),
-            Kind::Slowed => ("slowed", "not"),
-            Kind::Shared | Kind::Clear => ("not in the clear tube", "in it"),
+        let how = match pair.0.max(pair.1) {
+            Kind::Blocked => "blocked",
+            Kind::Slowed => "slowed",
+            Kind::Shared | Kind::Clear => "not in the clear tube",
         };
         let rule = first(answers, &when).and_then(|answer| answer.rule.as_ref());
         let by = match rule {
@@ -71,7 +71,7 @@ fn torn(ground: &Ground<'_>, asked: &Asked<'_>) -> Vec<Finding> {
             _ => String::new(),
         };
         let name = asked.service.name;
-        let words = format!("{name}: {worse} {how} {}{by}, but {better} {end}", when.when());
+        let words = format!("{name}: {worse} {how} {}{by}, unlike {better}", when.when());
         let source = place(answers, &when).or_else(|| place(free, &when)).unwrap_or_else(|| ground.file.clone());
         Finding { services: vec![name.to_owned()], ..Finding::new(ground.trust, About::Service, &source, words) }
     };
@@ -162,6 +162,7 @@ mod tests {
             limit: None,
             rule: blocked.then_some(decider),
             words: String::new(),
+            rate: String::new(),
             entry: (text != "-").then(|| source(5)),
         }
     }
@@ -199,29 +200,29 @@ mod tests {
     fn a_service_is_torn_where_its_hosts_are_answered_otherwise() {
         let [block, shared, slowed, clear, silent] = ["block", "shared", "slowed", "clear", "-"].map(|text| [text; 3]);
         for (own, companions, line, words) in [
-            (block, &[shared][..], 9, "a.example blocked at all three times by rule `no`, but b.example not"),
+            (block, &[shared][..], 9, "a.example blocked at all three times by rule `no`, unlike b.example"),
             (
                 block,
                 &[silent, silent],
                 9,
-                "a.example blocked at all three times by rule `no`, but b.example, c.example not",
+                "a.example blocked at all three times by rule `no`, unlike b.example, c.example",
             ),
-            (shared, &[block], 9, "b.example blocked at all three times by rule `no`, but a.example not"),
+            (shared, &[block], 9, "b.example blocked at all three times by rule `no`, unlike a.example"),
             (
                 ["block", "shared", "shared"],
                 &[silent],
                 9,
-                "a.example blocked in the morning by rule `no`, but b.example not",
+                "a.example blocked in the morning by rule `no`, unlike b.example",
             ),
-            (slowed, &[silent], 5, "a.example slowed at all three times, but b.example not"),
-            (clear, &[shared], 5, "b.example not in the clear tube at all three times, but a.example in it"),
+            (slowed, &[silent], 5, "a.example slowed at all three times, unlike b.example"),
+            (clear, &[shared], 5, "b.example not in the clear tube at all three times, unlike a.example"),
         ] {
             assert_eq!(found("social", own, companions), [(line, format!("A: {words}"))]);
         }
         assert_eq!(found("social", ["block", "shared", "-"], &[["block", "-", "shared"]]), []);
         assert_eq!(found("social", block, &[["shared", "block", "block"], silent]).len(), 2, "each at its own times");
         let worst = found("social", ["slowed", "slowed", "block"], &[silent]);
-        assert_eq!(worst, [(9, "A: a.example blocked at night by rule `no`, but b.example not".to_owned())]);
+        assert_eq!(worst, [(9, "A: a.example blocked at night by rule `no`, unlike b.example".to_owned())]);
     }
 
     #[test]
