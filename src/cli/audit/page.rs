@@ -174,7 +174,8 @@ fn contradictions(page: &mut String, sheet: &Sheet) {
     open(page, "What each policy says against itself, the gravest first.", "findings", &heads);
     for trust in &sheet.trusts {
         let of = sheet.contradictions.iter().filter(|one| one.trust == trust.name);
-        group(page, &format!("{}: {}", trust.name, trust.contradictions), heads.len());
+        let count = if trust.contradictions == 0 { "none".to_owned() } else { trust.contradictions.to_string() };
+        group(page, &format!("{}: {count}", trust.name), heads.len());
         for finding in of {
             let _ = writeln!(
                 page,
@@ -236,9 +237,9 @@ fn table(page: &mut String, sheet: &Sheet, first: &str, caption: &str, rows: &[R
             group(page, &capital(of), heads.len());
         }
         let about = row.host.as_deref().or(row.about.as_deref()).unwrap_or_default();
-        let differs = if row.differs { "<small class=\"differs\">\u{2260} they differ</small>" } else { "" };
+        let differs = if row.differs { " <span class=\"differs\">\u{2260} they differ</span>" } else { "" };
         let (name, about) = (Plain(&row.name), Plain(about));
-        let _ = writeln!(page, "<tr><th scope=\"row\">{name}<small>{about}</small>{differs}</th>{}</tr>", cells(row));
+        let _ = writeln!(page, "<tr><th scope=\"row\">{name}<small>{about}{differs}</small></th>{}</tr>", cells(row));
     }
     close(page);
 }
@@ -305,13 +306,16 @@ fn said(page: &mut String, answer: &Answer, rate: &str) {
     }
 }
 
-/// The rates of a tube through the day: `30 Mbit/s down, at lunch 10 Mbit/s down`.
+/// The rates of a tube through the day: `30 Mbit/s down, at lunch 10 Mbit/s`.
 fn rates(day: &Day<Answer>) -> String {
     let rates = day.map(|answer| if answer.rate.is_empty() { "no limit" } else { &answer.rate });
     let [morning, lunch, night] = rates.each().map(|rate| *rate);
     match (morning == lunch, morning == night) {
         (true, true) => day.morning.rate.clone(),
-        (false, true) => format!("{morning}, at lunch {lunch}"),
+        (false, true) => {
+            let way = morning.rsplit(' ').next().unwrap_or_default();
+            format!("{morning}, at lunch {}", lunch.trim_end_matches(way).trim_end())
+        }
         _ => [morning, lunch, night].join(" / "),
     }
 }
