@@ -22,9 +22,10 @@ pub fn of(trust: &str, rules: &[Rule], categories: &category::Spec, today: Date)
 }
 
 /// Pairs of rules that answer the very same flows in opposite ways. An exception is none: an earlier rule that holds
-/// only part of the later one's time, or until a day, is how an exception is written.
+/// only part of the later one's time, or until a day, is how an exception is written. Rules that only watch, and those
+/// whose last day has passed, decide nothing.
 fn opposite(trust: &str, rules: &[Rule], today: Date) -> Vec<Finding> {
-    let in_force = |rule: &&Rule| rule.expires.is_none_or(|last| last >= today);
+    let in_force = |rule: &&Rule| !rule.watches && rule.expires.is_none_or(|last| last >= today);
     let rules: Vec<&Rule> = rules.iter().filter(in_force).take(COMPARED).collect();
     let mut found = Vec::new();
     for (at, later) in rules.iter().enumerate() {
@@ -139,7 +140,8 @@ mod tests {
             to: Vec::new(),
             from: Vec::new(),
             when: Vec::new(),
-            action: if action == "block" { Action::Block } else { Action::Allow },
+            action: if action == "allow" { Action::Allow } else { Action::Block },
+            watches: action == "watch",
             tube: None,
             owner: None,
             reason: Text::default(),
@@ -193,6 +195,8 @@ mod tests {
             ["allow social;@communications", "block social"],
             ["block social", "block social;+12:00-14:00"],
             ["block social;!2026-11-23", "allow social"],
+            // It only watches.
+            ["watch social", "allow social"],
         ] {
             assert_eq!(found(&rules), Vec::<String>::new(), "{rules:?}");
         }

@@ -40,7 +40,8 @@ pub fn of(sheet: &Sheet) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Policies side by side: {names}</title>\n<style>\n{}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#differences\">Skip to the findings</a>\n<header>\n<h1>Policies side by side</h1>\n<p>What {names} answer on an ordinary working day: \
+         <a class=\"skip\" href=\"#differences\">Skip to the findings</a>\n<header>\n\
+         <h1>Policies side by side</h1>\n<p>What {names} answer on an ordinary working day: \
          in the morning (10:00), at lunch (12:30) and at night (22:00).</p>\n</header>\n<main>\n",
         include_str!("page.css"),
         names = names.join(", "),
