@@ -46,7 +46,11 @@ fn row<'a>(rows: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn everything_that_was_planted_is_found_with_its_file_and_line() {
     let told = json(&three());
-    let text = audit(&three(), &[]).text();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("audit.html");
+    let text = audit(&three(), &["--html", out.to_str().unwrap()]).text();
+    let page =
+        std::fs::read_to_string(out).unwrap().replace("<wbr>", "").replace("<code>", "`").replace("</code>", "`");
     let (prohibitive, example) = (policy("audit/prohibitive"), policy("example"));
     let found = told["contradictions"].as_array().unwrap();
     for (trust, kind, file, table, service, words) in [
@@ -84,6 +88,7 @@ fn everything_that_was_planted_is_found_with_its_file_and_line() {
         };
         assert_eq!(found.iter().filter(is).count(), 1, "{trust} {kind} {place:?} in {found:#?}");
         assert!(text.contains(&format!("{}:{}: ", place.0, place.1)), "{place:?} in {text}");
+        assert!(page.contains(&format!("{}:{}<", place.0, place.1)) && page.contains(words), "{place:?} {words}");
     }
     let of = |trust: &str| found.iter().filter(|one| one["trust"] == trust).count();
     assert_eq!((of("prohibitive"), of("enabling")), (6, 0), "and nothing else: {found:#?}");
