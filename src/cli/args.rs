@@ -62,6 +62,13 @@ pub enum Command {
     /// Say what a change of the configuration does before it does it: to rules, to names, and to the flows of a log
     #[command(after_help = "Exits with 1 where there is a difference.")]
     Diff(Diff),
+    /// Put the policies of several Trusts side by side: where they differ, contradict themselves, or have no answer
+    #[command(
+        after_help = "Each is asked about some sixty well-known services and about its own categories, as for staff in \
+        no group, at 10:00, 12:30 and 22:00 of the next working day. Exits with 1 where Trusts differ or a policy \
+        contradicts itself, with 78 where a file has mistakes."
+    )]
+    Audit(Audit),
     /// Look at a list as others publish it: what is wrong in it, what is in it, and the same as a plain list
     #[command(subcommand)]
     Lists(Lists),
@@ -121,6 +128,20 @@ pub struct Question {
     /// Print nothing; exit 1 when the flow is blocked
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Policies to put side by side.
+#[derive(Debug, clap::Args)]
+pub struct Audit {
+    /// A gateway's file, or the folder that holds it; one for each Trust
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Write one page of HTML too, to look at or to print
+    #[arg(long, value_name = "OUT")]
+    pub html: Option<PathBuf>,
 }
 
 /// What to do with a list.

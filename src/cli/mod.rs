@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod diff;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::Explain(question) => explain::run(&question),
         Command::Test { config } => test::run(&config),
         Command::Diff(asked) => diff::run(&asked),
+        Command::Audit(asked) => audit::run(&asked),
         Command::Lists(lists) => lists::run(&lists),
         Command::Status { config, json } => ask::status(&config, json),
         Command::Reload { config } => ask::reload(&config),

@@ -26,3 +26,4 @@ mod bulkheads;
 mod desk;
 mod diff;
 mod demo;
+mod audit;
