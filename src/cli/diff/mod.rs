@@ -51,11 +51,8 @@ pub fn run(asked: &Diff) -> u8 {
         return u8::from(replay.is_some_and(|replay| replay.changed > 0));
     }
     let times = times(&new, clock::wall());
-    let changes = Changes {
-        rules: Change::of(&old.config, &new.config),
-        names: names::Names::of(&old, &new, &times),
-        replay,
-    };
+    let changes =
+        Changes { rules: Change::of(&old.config, &new.config), names: names::Names::of(&old, &new, &times), replay };
     write::line(&if asked.json { words::json(&changes) } else { words::text(&changes) });
     if changes.is_none() { 0 } else { NO }
 }

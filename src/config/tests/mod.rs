@@ -3,6 +3,7 @@
 mod example;
 mod any_input;
 mod disk;
+mod generation;
 mod hints;
 mod mistakes;
 mod settings;
