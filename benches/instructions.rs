@@ -90,7 +90,7 @@ fn decide(times: u64) {
 fn plan() -> Plan {
     let dir = tempfile::tempdir().unwrap();
     let file = estate::write(dir.path(), &[]).unwrap();
-    daemon::plan(&config::read(&file, clock::wall(), config::Keep::Look).config.unwrap(), 1)
+    daemon::plan(&config::read(&file, clock::wall(), config::Keep::Look).config.unwrap(), 1).unwrap()
 }
 
 fn grant(times: u64) {

@@ -39,6 +39,7 @@ fn catalog() -> Catalog {
         other: "internet".into(),
         seed: Seed::of_process(),
     })
+    .unwrap()
 }
 
 #[divan::bench]

@@ -107,7 +107,7 @@ fn look_up(count: u64) {
     let before = settled();
     let mut spec = spec(count);
     let began = Instant::now();
-    let catalog = Catalog::new(&spec);
+    let catalog = Catalog::new(&spec).unwrap();
     let built = began.elapsed();
     spec.release();
     let octets = (settled() - before) * 1024.0 / count as f64;
@@ -157,7 +157,7 @@ fn load() {
     let file = |number: usize| dir.path().join(format!("{number}.list"));
     let origin = Origin { files: Vec::new(), guard: 0 };
     for (number, list) in lists.iter().enumerate() {
-        fs::write(file(number), kept::encode(list, &origin, &seed)).unwrap();
+        fs::write(file(number), kept::encode(list, &origin, &seed).unwrap()).unwrap();
     }
     let count = lists.len();
     drop(lists);
@@ -168,7 +168,7 @@ fn load() {
     };
     let categories: Vec<_> = (0..count).map(category).collect();
     let read = began.elapsed().as_secs_f64();
-    let catalog = Catalog::new(&Spec { categories, other: "internet".into(), seed });
+    let catalog = Catalog::new(&Spec { categories, other: "internet".into(), seed }).unwrap();
     let whole = began.elapsed().as_secs_f64();
     println!("from the kept copy: {read:.2} s to read and check, {whole:.2} s with the table built");
     drop(catalog);

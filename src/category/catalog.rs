@@ -1,5 +1,7 @@
 //! All categories in memory: a host goes in, the categories it is in come out.
 
+use std::io;
+
 use smallvec::SmallVec;
 
 use super::key::Seed;
@@ -49,7 +51,10 @@ type Hits<'a> = SmallVec<[(u32, Part<'a>); 4]>;
 
 impl Catalog {
     /// Takes up every entry of every category.
-    pub fn new(spec: &Spec) -> Self {
+    ///
+    /// # Errors
+    /// Those of reading keys that are in a kept copy.
+    pub fn new(spec: &Spec) -> io::Result<Self> {
         let names = |category: &Category| {
             let own = category.entries.iter().filter(|entry| !matches!(entry.pattern, Pattern::Network(_))).count();
             own + category.lists.iter().map(|list| list.counts.names()).sum::<usize>()
@@ -69,7 +74,7 @@ impl Catalog {
             other: (CategoryId::from(OTHER), spec.other.clone()),
         };
         for (number, category) in (0u32..).zip(&spec.categories) {
-            catalog.add(number, category);
+            catalog.add(number, category)?;
         }
         let (pages, names): (Vec<_>, Vec<_>) = catalog
             .wild
@@ -77,12 +82,12 @@ impl Catalog {
             .map(|(entry, wild)| (wild, *entry))
             .partition(|(wild, _)| matches!(wild, Wild::Page(_)));
         let (wilds, page_wilds) = (Wilds::new(names), Wilds::new(pages));
-        Catalog { wilds, page_wilds, ..catalog }
+        Ok(Catalog { wilds, page_wilds, ..catalog })
     }
 
     /// A table keeps the first of equal entries of a category. Its own go first, because an imported one does not match
     /// where another category protects the name.
-    fn add(&mut self, number: u32, category: &Category) {
+    fn add(&mut self, number: u32, category: &Category) -> io::Result<()> {
         let Category { id, tube, protected, entries, lists, .. } = category;
         let has_effects = lists.iter().any(|list| !list.effects.is_empty());
         self.has_effects |= has_effects;
@@ -102,9 +107,12 @@ impl Catalog {
         }
         for list in lists {
             let first = segments.list(number, &list.places, &list.effects);
-            for (entry, key) in (first..).zip(&list.keys).filter(|(_, key)| **key != 0) {
-                self.names.add(*key, entry, |held| stands_for(segments, &self.categories, held, entry));
-            }
+            list.keys.each(|entry, key| {
+                let entry = first + entry;
+                if key != 0 {
+                    self.names.add(key, entry, |held| stands_for(segments, &self.categories, held, entry));
+                }
+            })?;
             for (network, entry) in &list.networks {
                 let entry = first + entry;
                 self.networks.add(*network, entry, |held| stands_for(segments, &self.categories, held, entry));
@@ -112,6 +120,7 @@ impl Catalog {
             self.wild.extend(list.wild.iter().map(|(wild, entry)| (first + entry, wild.clone())));
             list.urls.iter().for_each(|(url, entry)| self.pages.add(&self.seed, url, first + entry));
         }
+        Ok(())
     }
 
     /// The categories a host is in: a name by the entries on it and its parents, then by what it contains; an address by
@@ -217,7 +226,7 @@ fn stands_for(segments: &Segments, categories: &[Known], held: u32, entry: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
     use crate::base::Source;
@@ -252,7 +261,7 @@ mod tests {
     }
 
     fn catalog(categories: Vec<Category>) -> Catalog {
-        Catalog::new(&Spec { categories, other: "internet".into(), seed: seed() })
+        Catalog::new(&Spec { categories, other: "internet".into(), seed: seed() }).unwrap()
     }
 
     /// `category: entry` of every match, then the flow's category and tube.
@@ -535,12 +544,12 @@ mod tests {
             _ => Ok(b"/search\\?q=[0-9]+$\n".to_vec()),
         };
         struct Folder<F>(F);
-        impl<F: Fn(&Path) -> std::io::Result<Vec<u8>>> crate::category::list::Shelf for Folder<F> {
-            fn bytes(&self, file: &Path) -> std::io::Result<Vec<u8>> {
+        impl<F: Fn(&Path) -> io::Result<Vec<u8>>> crate::category::list::Shelf for Folder<F> {
+            fn bytes(&self, file: &Path) -> io::Result<Vec<u8>> {
                 (self.0)(file)
             }
 
-            fn folder(&self, folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+            fn folder(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
                 Ok(vec![folder.join("expressions"), folder.join("urls")])
             }
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::key::{Reach, Seed};
-use super::list::List;
+use super::list::{Keys, List};
 use crate::base::cidr::CidrError;
 use crate::base::host::HostError;
 use crate::base::{CategoryId, Cidr, Host, Name, Source, TubeId};
@@ -26,7 +26,7 @@ impl Spec {
     pub fn release(&mut self) {
         for list in self.categories.iter_mut().flat_map(|category| &mut category.lists) {
             if let Some(list) = Arc::get_mut(list) {
-                list.keys = Vec::new();
+                list.keys = Keys::default();
             }
         }
     }

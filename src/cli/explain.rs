@@ -12,7 +12,6 @@ use super::args::Question as Asked;
 use super::{NO, load, logged, write};
 use crate::base::{Calendar, Direction, Name, Page, Rate, Reason, Target, clock};
 use crate::config::{self, Config, Generations};
-use crate::daemon;
 use crate::daemon::history::{History, in_force};
 use crate::flow::{Plan, Question, Verdict};
 
@@ -83,7 +82,7 @@ fn questioned(asked: &Asked, config: Config) -> Result<Case, u8> {
     };
     let at = when(&asked.at, &config.calendar).map_err(|hint| wrong(format!("--at {hint}")))?;
     let Page { target, path } = asked.target.clone().ok_or_else(|| wrong("name a TARGET".to_owned()))?;
-    let (from, user, plan) = (asked.from, asked.user.clone(), daemon::plan(&config, 0));
+    let (from, user, plan) = (asked.from, asked.user.clone(), load::plan(&config)?);
     Ok(Case { config, plan, target, path, from, user, hello: None, at, logged: None })
 }
 
@@ -122,7 +121,7 @@ fn logged(asked: &Asked, today: Config, flow: &str) -> Result<Case, u8> {
         rule: text(record.rule),
     };
     // A pseudonym is in no group: who it was, the log does not say.
-    let (from, user, plan) = (record.client.parse().ok(), text(record.user), daemon::plan(&config, 0));
+    let (from, user, plan) = (record.client.parse().ok(), text(record.user), load::plan(&config)?);
     Ok(Case { config, plan, target, path: None, from, user, hello, at, logged: Some(told) })
 }
 

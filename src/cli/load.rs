@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use super::args::ConfigFile;
-use super::{CONFIGURATION, write};
+use super::{CONFIGURATION, INTERNAL, write};
 use crate::base::clock;
 use crate::config::{self, Config, Outcome};
+use crate::daemon;
+use crate::flow::Plan;
 
 /// Where a configuration is looked for when none is named.
 const PLACES: [&str; 2] = ["config/clearway.toml", "/etc/clearway/clearway.toml"];
@@ -31,6 +33,14 @@ pub fn config(config: &ConfigFile) -> Result<Config, u8> {
         let errors: Vec<_> = outcome.problems.into_iter().filter(config::Problem::is_error).collect();
         write::note(&config::render(&errors, colour()));
         CONFIGURATION
+    })
+}
+
+/// The plan of a configuration.
+pub fn plan(config: &Config) -> Result<Plan, u8> {
+    daemon::plan(config, 0).map_err(|error| {
+        write::note(&format!("error: cannot read a kept list: {error}"));
+        INTERNAL
     })
 }
 

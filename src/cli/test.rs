@@ -3,15 +3,14 @@
 use super::args::ConfigFile;
 use super::{NO, load, write};
 use crate::base::clock;
-use crate::daemon;
 
 /// Runs every `[[test]]`; a line each, then the count.
 pub fn run(config: &ConfigFile) -> u8 {
-    let config = match load::config(config) {
-        Ok(config) => config,
+    let both = load::config(config).and_then(|config| Ok((load::plan(&config)?, config)));
+    let (plan, config) = match both {
+        Ok(both) => both,
         Err(code) => return code,
     };
-    let plan = daemon::plan(&config, 0);
     let mut failed = 0;
     for test in &config.tests {
         let tried = plan.try_out(test, clock::wall());

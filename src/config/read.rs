@@ -216,8 +216,7 @@ impl Files<'_> {
                 match refusal {
                     Some(why) => why,
                     None => {
-                        self.keep(category, &named, &list, guard, draft.keep);
-                        return Some(list);
+                        return Some(self.keep(category, &named, list, guard, draft.keep));
                     }
                 }
             }
@@ -244,11 +243,17 @@ impl Files<'_> {
         Some(List { refused: Some(refusal), ..list })
     }
 
-    fn keep(&self, category: &CategoryId, named: &Path, list: &List, guard: Option<u64>, most: usize) {
-        let Some(store) = &self.store else { return };
+    /// Keeps a copy of a list, which then needs no keys in memory.
+    fn keep(&self, category: &CategoryId, named: &Path, list: List, guard: Option<u64>, most: usize) -> List {
+        let Some(store) = &self.store else { return list };
         let origin = Origin::of(list.files.iter().map(|file| &**file), guard.unwrap_or_default());
-        if let Err(error) = store.keep(category, named, list, &origin, most) {
-            tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
+        match store.keep(category, named, &list, &origin, most) {
+            Ok(Some(keys)) => List { keys, ..list },
+            Ok(None) => list,
+            Err(error) => {
+                tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
+                list
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The last good copies of lists, in the state directory: `lists/NAME/N.list`, the highest number the newest.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::base::CategoryId;
 use crate::category::Seed;
 use crate::category::list::kept::{self, About};
-use crate::category::list::{List, Origin};
+use crate::category::list::{Keys, List, Origin};
 
 /// Where copies are kept.
 pub(super) struct Store {
@@ -67,12 +67,20 @@ impl Store {
         })
     }
 
-    /// The list of a copy.
-    pub(super) fn load(&self, file: &Path) -> Option<List> {
-        kept::decode(&fs::read(file).ok()?, &self.seed)
+    /// The list of a copy. A gateway leaves the keys there until it builds its table.
+    pub(super) fn load(&self, path: &Path) -> Option<List> {
+        if !self.writes {
+            return kept::decode(&fs::read(path).ok()?, &self.seed);
+        }
+        let mut file = fs::File::open(path).ok()?;
+        let mut octets = Vec::with_capacity(usize::try_from(file.metadata().ok()?.len()).ok()? + 1);
+        file.read_to_end(&mut octets).ok()?;
+        let list = kept::decode_aside(&octets, &self.seed)?;
+        let keys = kept::keys(file, list.places.len()).ok()?;
+        Some(List { keys, ..list })
     }
 
-    /// Keeps a copy beside so many older ones.
+    /// Keeps a copy beside so many older ones; its keys, which then need not be in memory.
     pub(super) fn keep(
         &self,
         category: &CategoryId,
@@ -80,19 +88,20 @@ impl Store {
         list: &List,
         origin: &Origin,
         most: usize,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Keys>> {
         if !self.writes {
-            return Ok(());
+            return Ok(None);
         }
         let folder = self.place(category, path);
         fs::create_dir_all(&folder)?;
         let numbers = numbers(&folder);
         let next = numbers.last().map_or(1, |last| last + 1);
-        write(&folder.join(format!("{next}.list")), &kept::encode(list, origin, &self.seed))?;
+        let copy = folder.join(format!("{next}.list"));
+        write(&copy, &kept::encode(list, origin, &self.seed)?)?;
         for number in numbers.iter().rev().skip(most.saturating_sub(1)) {
             fs::remove_file(folder.join(format!("{number}.list")))?;
         }
-        Ok(())
+        kept::keys(fs::File::open(copy)?, list.places.len()).map(Some)
     }
 }
 

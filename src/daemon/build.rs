@@ -1,5 +1,6 @@
 //! From a checked configuration to a plan and its ways out.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -11,7 +12,10 @@ use crate::egress::{self, Egresses, Origins, Resolver};
 use crate::flow::{Current, Parts, Plan, Way, Ways};
 
 /// The plan of a configuration: all that judging needs, and nothing that touches the network.
-pub fn plan(config: &Config, generation: u64) -> Plan {
+///
+/// # Errors
+/// Those of reading keys that are in a kept copy of a list.
+pub fn plan(config: &Config, generation: u64) -> io::Result<Plan> {
     Plan::new(Parts {
         generation,
         gateway: config.name.clone(),
@@ -64,9 +68,9 @@ impl Builder {
     }
 
     /// A whole new plan.
-    pub fn build(&self, config: &Config, generation: u64) -> Current {
+    pub fn build(&self, config: &Config, generation: u64) -> io::Result<Current> {
         let ways = Ways { clear: self.clear.way(&config.egress), rest: self.rest.way(&config.egress) };
-        Current { plan: Arc::new(plan(config, generation)), ways }
+        Ok(Current { plan: Arc::new(plan(config, generation)?), ways })
     }
 }
 

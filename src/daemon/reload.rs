@@ -37,6 +37,9 @@ pub enum Refused {
     /// What only a start can change.
     #[error("{0} cannot change while the gateway runs; start it anew for that")]
     NeedsStart(&'static str),
+    /// A kept copy of a list, from which the table is built.
+    #[error("cannot read a kept list: {0}")]
+    Kept(#[from] std::io::Error),
     /// The reading task broke off.
     #[error("reading the configuration broke off")]
     BrokeOff,
@@ -144,7 +147,7 @@ impl Daemon {
         };
         self.unchanged(&config)?;
         let generation = self.generation.load(Ordering::Relaxed) + 1;
-        let next = self.builder.build(&config, generation);
+        let next = self.builder.build(&config, generation)?;
         config.categories.release();
         told.sides = Some((self.state().config.clone(), config.clone()));
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;

@@ -137,7 +137,8 @@ impl Daemon {
         let known =
             known.map_err(|error| RunError::Machine("cannot read the history in [gateway] state_dir", error))?;
         let generation = last_number(&known) + 1;
-        let first = builder.build(&config, generation);
+        let first =
+            builder.build(&config, generation).map_err(|error| RunError::Machine("cannot read a kept list", error))?;
         config.categories.release();
         let carrier = Carrier::new(first, tubes, account, bulkheads);
         let listeners = Listeners::new(descriptors.connections);

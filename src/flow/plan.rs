@@ -1,6 +1,7 @@
 //! One whole plan: everything that a flow is judged by and carried with, of one generation. It never changes; a reload
 //! makes another.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
@@ -90,8 +91,11 @@ pub struct Way {
 
 impl Plan {
     /// Compiles a plan.
-    pub fn new(parts: Parts) -> Self {
-        Plan {
+    ///
+    /// # Errors
+    /// Those of reading keys that are in a kept copy of a list.
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        Ok(Plan {
             generation: parts.generation,
             via: Via::new(&parts.gateway),
             gateway: parts.gateway,
@@ -99,10 +103,10 @@ impl Plan {
             tubes: parts.tubes,
             guard: parts.guard,
             clients: Clients::new(&parts.clients),
-            catalog: Catalog::new(&parts.categories),
+            catalog: Catalog::new(&parts.categories)?,
             policy: Policy::new(&parts.policy),
             listeners: parts.listeners,
-        }
+        })
     }
 
     /// Whether a client may use a listener. A listener that is gone from the configuration has nobody new to refuse:

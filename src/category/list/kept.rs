@@ -1,11 +1,14 @@
 //! A list as it is kept on disk: what was good survives a restart without network, and need not be read line by line again.
 //! A header in JSON, then keys and lines as they are; a digest that only this gateway can make stands in front.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::Keys;
 use super::notice::{Notice, Trouble};
 use super::sheet::{Counts, Effect, List, Rejected, Url};
 use super::{Format, Places};
@@ -63,7 +66,10 @@ struct Kin {
 }
 
 /// The octets of a list and what it was made from.
-pub fn encode(list: &List, origin: &Origin, seed: &Seed) -> Vec<u8> {
+///
+/// # Errors
+/// Those of reading its keys, where they are in a copy already.
+pub fn encode(list: &List, origin: &Origin, seed: &Seed) -> io::Result<Vec<u8>> {
     let (lines, files) = list.places.parts();
     let header = Header {
         origin: origin.clone(),
@@ -89,13 +95,22 @@ pub fn encode(list: &List, origin: &Origin, seed: &Seed) -> Vec<u8> {
     let mut body = Vec::with_capacity(8 + header.len() + lines.len() * 12);
     body.extend((header.len() as u64).to_le_bytes());
     body.extend(header);
-    list.keys.iter().for_each(|key| body.extend(key.to_le_bytes()));
+    list.keys.each(|_, key| body.extend(key.to_le_bytes()))?;
     lines.iter().for_each(|line| body.extend(line.to_le_bytes()));
     let mut octets = Vec::with_capacity(16 + body.len());
     octets.extend(MAGIC);
     octets.extend(seed.digest(&body).to_le_bytes());
     octets.extend(body);
-    octets
+    Ok(octets)
+}
+
+/// The keys of a copy with so many entries, left where they are.
+///
+/// # Errors
+/// Those of asking how long the file is.
+pub fn keys(copy: File, entries: usize) -> io::Result<Keys> {
+    let from = copy.metadata()?.len().saturating_sub(entries as u64 * 12);
+    Ok(Keys::Kept(Arc::new(copy), from, entries))
 }
 
 /// What a copy is, without its entries.
@@ -125,13 +140,20 @@ fn header<'a>(octets: &'a [u8], seed: &Seed) -> Option<(Header, &'a [u8])> {
     Some((serde_json::from_slice(header).ok()?, rest))
 }
 
-/// The list again; `None` where the octets are not those that were written, or by another gateway.
+/// The list again, with its keys in memory; `None` where the octets are not those that were written, or by another gateway.
 pub fn decode(octets: &[u8], seed: &Seed) -> Option<List> {
+    let (_, rest) = header(octets, seed)?;
+    let list = decode_aside(octets, seed)?;
+    let keys = rest[..list.places.len() * 8].as_chunks().0.iter().map(|octets| u64::from_le_bytes(*octets)).collect();
+    Some(List { keys: Keys::Here(keys), ..list })
+}
+
+/// The list again without its keys; see [`keys`].
+pub fn decode_aside(octets: &[u8], seed: &Seed) -> Option<List> {
     let (header, rest) = header(octets, seed)?;
     let (keys, lines) = rest.split_at_checked(header.entries.checked_mul(8)?)?;
-    let keys: Vec<u64> = keys.as_chunks().0.iter().map(|octets| u64::from_le_bytes(*octets)).collect();
     let lines: Vec<u32> = lines.as_chunks().0.iter().map(|octets| u32::from_le_bytes(*octets)).collect();
-    if lines.len() != keys.len() {
+    if lines.len() != keys.len() / 8 {
         return None;
     }
     let shared = |path: PathBuf| -> Arc<Path> { Arc::from(path) };
@@ -143,7 +165,7 @@ pub fn decode(octets: &[u8], seed: &Seed) -> Option<List> {
         files: header.read.into_iter().map(shared).collect(),
         format: header.format.parse().ok()?,
         places: Arc::new(Places::of(lines, files)?),
-        keys,
+        keys: Keys::default(),
         networks: all(header.networks, |(network, entry)| Some((network.parse().ok()?, entry)))?,
         wild: all(header.wild, |(kind, text, entry)| Some((Wild::of(kind, &text)?, entry)))?,
         urls: all(header.urls, url)?,

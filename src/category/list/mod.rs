@@ -2,6 +2,7 @@
 //! and where they stand, without the text.
 
 mod format;
+mod keys;
 mod lines;
 mod places;
 mod shelf;
@@ -21,6 +22,7 @@ mod v2fly;
 
 pub use format::Format;
 pub use kept::Origin;
+pub use keys::Keys;
 pub use notice::{Notice, Trouble};
 pub use places::Places;
 pub use read::read;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::keys::Keys;
 use super::notice::{Notice, Trouble};
 use super::{Format, Places};
 use crate::base::{CategoryId, Cidr, Host, Name, Source};
@@ -28,7 +29,7 @@ pub struct List {
     /// Where each entry stands.
     pub places: Arc<Places>,
     /// Each entry's key, where it has a name; 0 for the others.
-    pub keys: Vec<u64>,
+    pub keys: Keys,
     /// Networks, and their entries.
     pub networks: Vec<(Cidr, u32)>,
     /// What is looked for in names, and the entries.
@@ -115,6 +116,8 @@ pub struct Sheet<'a> {
     watch: Watch<'a>,
     file: Arc<Path>,
     list: List,
+    /// The keys of its entries.
+    made: Vec<u64>,
     places: Places,
     effects: Vec<(u32, Effect)>,
     /// That of the entry in hand.
@@ -206,7 +209,7 @@ impl List {
             files: vec![Arc::clone(&path)],
             format,
             places: Arc::default(),
-            keys: Vec::new(),
+            keys: Keys::default(),
             networks: Vec::new(),
             wild: Vec::new(),
             urls: Vec::new(),
@@ -246,6 +249,7 @@ impl<'a> Sheet<'a> {
             watch,
             file: path,
             list,
+            made: Vec::new(),
             places: Places::default(),
             effects: Vec::new(),
             effect: None,
@@ -278,7 +282,7 @@ impl<'a> Sheet<'a> {
     /// Makes room for an entry a line.
     pub fn make_room(&mut self, bytes: &[u8]) {
         let lines = bytes.iter().filter(|octet| **octet == b'\n').count();
-        self.list.keys.reserve_exact(lines + 1);
+        self.made.reserve_exact(lines + 1);
         self.places.reserve(lines + 1);
     }
 
@@ -289,7 +293,7 @@ impl<'a> Sheet<'a> {
 
     /// Takes what a line says, and what it does beside.
     pub fn put_with(&mut self, line: u32, item: Item<'_>, effect: Option<Effect>) {
-        let entry = number(self.list.keys.len());
+        let entry = number(self.made.len());
         let watched = effect.is_none_or(|effect| effect == Effect::Insist);
         self.effect = effect;
         let (text, taken) = match item {
@@ -302,7 +306,7 @@ impl<'a> Sheet<'a> {
         };
         match taken {
             Ok(key) => {
-                self.list.keys.push(key);
+                self.made.push(key);
                 self.places.push(&self.file, line);
                 self.effects.extend(effect.map(|effect| (entry, effect)));
                 self.list.counts.exceptions += usize::from(!watched);
@@ -329,8 +333,9 @@ impl<'a> Sheet<'a> {
     /// The list.
     pub fn done(mut self) -> List {
         self.places.settle();
-        self.list.keys.shrink_to_fit();
-        List { places: Arc::new(self.places), effects: self.effects.into(), ..self.list }
+        self.made.shrink_to_fit();
+        let keys = Keys::Here(self.made);
+        List { keys, places: Arc::new(self.places), effects: self.effects.into(), ..self.list }
     }
 
     fn host(&mut self, line: u32, text: &str, reach: Reach, watched: bool) -> Result<u64, String> {
@@ -400,7 +405,7 @@ impl<'a> Sheet<'a> {
             }
             Watch::Tell(_) => self.tell(line, What::Network(network)),
         }
-        self.list.networks.push((network, number(self.list.keys.len())));
+        self.list.networks.push((network, number(self.made.len())));
         0
     }
 

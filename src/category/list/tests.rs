@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Effect, Format, List, Origin, Shelf, Trouble, Watch, kept, read};
@@ -63,7 +63,7 @@ fn found(list: List, hosts: &[&str]) -> Vec<String> {
         lists: vec![list.into()],
         source: Source::new("policy.toml", 1),
     };
-    let catalog = Catalog::new(&Spec { categories: vec![category], other: "internet".into(), seed: seed() });
+    let catalog = Catalog::new(&Spec { categories: vec![category], other: "internet".into(), seed: seed() }).unwrap();
     let told = |host: &&str| {
         let host = host.parse().unwrap();
         let matches = catalog.classify(&host, None);
@@ -446,10 +446,14 @@ fn a_list_that_was_kept_is_the_list_that_was_read() {
     for (format, text) in texts {
         let list = one(format, text);
         let origin = Origin { files: vec![("list".into(), 7, 1)], guard: 5 };
-        let octets = kept::encode(&list, &origin, &seed());
+        let octets = kept::encode(&list, &origin, &seed()).unwrap();
         let about = kept::About { origin, format, counts: list.counts };
         assert_eq!(kept::about(&octets, &seed()), Some(about), "{format}");
-        assert_eq!(kept::decode(&octets, &seed()), Some(list), "{format}");
+        assert_eq!(kept::decode(&octets, &seed()), Some(list.clone()), "{format}");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&octets).unwrap();
+        let keys = kept::keys(file, list.places.len()).unwrap();
+        assert_eq!(kept::decode_aside(&octets, &seed()).map(|bare| List { keys, ..bare }), Some(list), "{format}");
         // Of another gateway, cut, or with any octet changed it is none.
         assert_eq!(kept::decode(&octets, &Seed::new([1; Seed::OCTETS])), None);
         assert_eq!(kept::decode(&octets[..octets.len() - 1], &seed()), None);

@@ -11,7 +11,6 @@ use crate::base::Target;
 use crate::cli::args::ConfigFile;
 use crate::cli::load;
 use crate::config::Config;
-use crate::daemon;
 use crate::flow::{Plan, Question};
 
 /// A Trust whose policy is asked.
@@ -35,7 +34,7 @@ impl Trust {
     pub fn read(named: &Path, now: Timestamp) -> Result<Trust, u8> {
         let file = if named.is_dir() { named.join("clearway.toml") } else { named.to_owned() };
         let config = load::config(&ConfigFile { file: Some(file.clone()) })?;
-        let plan = daemon::plan(&config, 0);
+        let plan = load::plan(&config)?;
         let date = day::working_day(&config.calendar, now);
         let moments = day::moments(&config.calendar, date);
         let moments = moments.unwrap_or(Day { morning: now, lunch: now, night: now });

@@ -15,7 +15,6 @@ use super::args::{ConfigFile, Diff};
 use super::{INTERNAL, NO, load, write};
 use crate::base::clock;
 use crate::config::{Change, Config};
-use crate::daemon;
 use crate::flow::Plan;
 
 /// A configuration, and the plan that it makes.
@@ -67,7 +66,7 @@ impl Changes {
 fn side(path: &Path) -> Result<Side, u8> {
     let file: PathBuf = if path.is_dir() { path.join("clearway.toml") } else { path.to_owned() };
     let config = load::config(&ConfigFile { file: Some(file) })?;
-    let plan = daemon::plan(&config, 0);
+    let plan = load::plan(&config)?;
     Ok(Side { config, plan })
 }
 

@@ -33,7 +33,7 @@ impl Place {
 
 fn category(config: &Config, name: &str) -> String {
     let host: Host = name.parse().unwrap();
-    Catalog::new(&config.categories).classify(&host, None).category().to_string()
+    Catalog::new(&config.categories).unwrap().classify(&host, None).category().to_string()
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Place {
 /// How many names the list has that is in force, why a newer one was refused, and where `n7` stands.
 fn in_force(config: &Config) -> (usize, Option<String>, String) {
     let list = &config.categories.categories[1].lists[0];
-    let catalog = Catalog::new(&config.categories);
+    let catalog = Catalog::new(&config.categories).unwrap();
     let host: Host = "www.n7.example".parse().unwrap();
     let matches = catalog.classify(&host, None);
     let place = matches.named().map(|found| found.source().to_string()).unwrap_or_default();
