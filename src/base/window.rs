@@ -89,6 +89,11 @@ impl Window {
         opening && other.except_bank_holidays && other.days & !self.days == 0
     }
 
+    /// Whether it stays closed on bank holidays.
+    pub fn spares_bank_holidays(&self) -> bool {
+        self.except_bank_holidays
+    }
+
     /// Whether the two are ever open together.
     pub fn meets(&self, other: &Window) -> bool {
         self.minutes().iter().zip(other.minutes().iter()).any(|(own, of)| *own && *of)
