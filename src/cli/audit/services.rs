@@ -1,11 +1,11 @@
 //! What a policy's answers about the panel say against each other, and what they do to care. Pure.
 
 use super::answer::{Answer, Kind};
-use super::day::Day;
 use super::finding::{About, Finding};
 use super::panel::Service;
 use crate::base::Source;
 use crate::category::Category;
+use crate::cli::day::Day;
 
 /// What two hosts of a service are answered at the same moment.
 type Kinds = (Kind, Kind);
