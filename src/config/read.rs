@@ -261,13 +261,13 @@ impl Files<'_> {
 
     fn unreadable(&self, file: &Arc<Path>, named: Option<&Place>, error: &io::Error) {
         let hint = match (named, error.kind()) {
-            (None, _) => "name the file with `-c FILE`",
             (_, io::ErrorKind::FileTooLarge) => "take out what nobody asks for, or split it",
             (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
                 "name a regular file, or a link to one; nothing else is opened"
             }
             (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
             (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",
+            (None, _) => "look at the path: it should name a gateway's file, such as `config/clearway.toml`",
             (Some(_), _) => "a relative path is relative to the file that names it",
         };
         let message = format!("cannot read {}: {}", super::value::quoted(&file.display().to_string()), reason(error));
