@@ -238,7 +238,9 @@ fn balance(page: &str) -> Vec<String> {
 #[test]
 fn the_exit_says_whether_there_is_something_to_mend() {
     let [prohibitive, enabling, example] = three();
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
     for (files, code) in [
+        (vec![shipped], 0),
         (vec![enabling.clone()], 0),
         (vec![enabling.clone(), enabling.join("clearway.toml")], 0),
         (vec![enabling.clone(), example], 1),
