@@ -267,7 +267,9 @@ impl Files<'_> {
             }
             (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
             (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",
-            (None, _) => "look at the path: it should name a gateway's file, such as `config/clearway.toml`",
+            (None, _) => {
+                "is the path right? It should lead to the file of a gateway, `clearway.toml`; `--help` says how to name it"
+            }
             (Some(_), _) => "a relative path is relative to the file that names it",
         };
         let message = format!("cannot read {}: {}", super::value::quoted(&file.display().to_string()), reason(error));
