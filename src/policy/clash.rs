@@ -1,6 +1,6 @@
 //! Which rules say opposite things of the same flows, so that what the later one says is never heard.
 
-use super::cover::{always, holds_within, outlasts};
+use super::cover::{always, holds_within, names, outlasts};
 use super::spec::Rule;
 use crate::base::{CategoryId, Window};
 
@@ -48,16 +48,16 @@ fn clash(
     if earlier.watches || later.watches || earlier.action == later.action || !outlasts(earlier, later) {
         return None;
     }
-    let both: Vec<CategoryId> = left.iter().filter(|id| earlier.to.contains(id)).cloned().collect();
-    // A rule for a category before one for every target is an exception. The reverse leaves nothing of the later one,
-    // and `covered` tells that.
-    if both.is_empty() && !(earlier.to.is_empty() && later.to.is_empty()) {
+    let both: Vec<CategoryId> = left.iter().filter(|id| names(&earlier.to, Some(id))).cloned().collect();
+    // A rule for a category before one for every target is an exception.
+    let targets = !both.is_empty() || (earlier.to.is_empty() && later.to.is_empty());
+    if !targets || !people_within(earlier, later) {
         return None;
     }
-    let never = holds_within(&earlier.when, &later.when, always) && people_within(earlier, later);
+    let never = holds_within(&earlier.when, &later.when, always);
     let owned = earlier.owner.is_some() && later.to.iter().any(|id| !earlier.to.contains(id));
     let apart = || {
-        people_within(earlier, later)
+        earlier.to.is_empty() == later.to.is_empty()
             && people_within(later, earlier)
             && meet(&earlier.when, &later.when)
             && !holds_within(&later.when, &earlier.when, always)
@@ -128,6 +128,7 @@ mod tests {
             (&["block social;+09:00-13:00", "allow social;+12:00-14:00"], &["1<0 social"]),
             (&["block social;@staff", "allow social;@staff"], &["1<0 social!"]),
             (&["block", "allow"], &["1<0 !"]),
+            (&["block", "allow social"], &["1<0 social!"]),
             (&["block social;!2026-12-31", "allow social;!2026-12-31"], &["1<0 social!"]),
             // An exception below the rule that it is one of is never heard.
             (&["block social,video", "allow social,news;@communications;=Press"], &["1<0 social!"]),
@@ -160,6 +161,7 @@ mod tests {
             ["allow social;@communications", "block social"],
             ["allow social;@communications", "block social;@communications;@staff"],
             ["allow video", "block"],
+            ["block ;+09:00-13:00", "allow social;+12:00-14:00"],
             ["allow video;=Training", "block social,video"],
             // Other flows, other times, other people, the same answer.
             ["block social", "allow video"],

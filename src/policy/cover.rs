@@ -54,7 +54,7 @@ fn choices<T>(list: &[T]) -> impl Iterator<Item = Option<&T>> {
     list.iter().map(Some).chain(list.is_empty().then_some(None))
 }
 
-fn names<I: PartialEq>(list: &[I], choice: Option<&I>) -> bool {
+pub(super) fn names<I: PartialEq>(list: &[I], choice: Option<&I>) -> bool {
     list.is_empty() || choice.is_some_and(|choice| list.contains(choice))
 }
 

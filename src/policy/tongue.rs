@@ -30,8 +30,9 @@ impl Tongue {
 }
 
 /// The places, from 0, of rules whose reason is in one language only, and which. Where no reason is in Welsh, none is
-/// missing: a Trust in England need not write it. Once a policy has any, its staff have a right to all of it. Only a rule
-/// that blocks shows its reason to those it is for; why an exception was granted is for who looks after the policy.
+/// missing: a Trust in England need not write it. Once a policy has any, its staff have a right to all of it. Only a
+/// rule that blocks shows its reason to those it is for; why an exception was granted is for who looks after the
+/// policy.
 pub fn untranslated(rules: &[Rule]) -> Vec<(usize, Tongue)> {
     let shown = |rule: &Rule| rule.action == Action::Block && !rule.watches;
     let bilingual = rules.iter().any(|rule| shown(rule) && rule.reason.cy.is_some());

@@ -52,8 +52,8 @@ fn empty_lists(problems: &Problems, category: &Category) {
     }
 }
 
-/// Warns of entries that stand in two categories with different tubes: of equal ones that of the first category wins. What
-/// a longer name or prefix gives another tube is how an exception is written, and lists may well share names.
+/// Warns of entries that stand in two categories with different tubes: of equal ones that of the first category wins. A
+/// longer name or prefix with another tube is how an exception is written, and lists may well share names.
 pub(in crate::config) fn two_tubes(problems: &Problems, categories: &Categories) {
     let mut first: HashMap<&Pattern, (&Category, &TubeId, u32)> = HashMap::new();
     for (category, draft) in both(categories).filter(|(_, draft)| !draft.faulty) {
@@ -62,7 +62,8 @@ pub(in crate::config) fn two_tubes(problems: &Problems, categories: &Categories)
             let (winner, given, line) = *first.entry(&entry.pattern).or_insert((category, tube, own.line()));
             if given != tube {
                 let message = format!(
-                    "`{}` never rides in tube `{tube}` as category `{}` says: `{}` (line {line}) has it too, comes first and gives it tube `{given}`",
+                    "`{}` never rides in tube `{tube}` as category `{}` says: `{}` (line {line}) has it too, comes \
+                     first and gives it tube `{given}`",
                     entry.pattern, category.id, winner.id
                 );
                 problems.warning(own, message, "take it out of one of them");

@@ -44,8 +44,8 @@ pub(in crate::config) fn closed(problems: &Problems, drafts: &[RuleDraft], calen
     }
 }
 
-/// Warns of rules that earlier ones cover whenever they would match, and of categories in a rule of which an earlier one
-/// always says the opposite.
+/// Warns of rules that earlier ones cover whenever they would match, and of categories in a rule of which an earlier
+/// one always says the opposite.
 pub(in crate::config) fn covered(problems: &Problems, drafts: &[RuleDraft], today: Date) {
     let drafts: Vec<&RuleDraft> = in_force(drafts, today).take(policy::COMPARED).collect();
     let rules: Vec<policy::Rule> = drafts.iter().map(|draft| draft.rule.clone()).collect();
