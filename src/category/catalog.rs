@@ -14,7 +14,7 @@ use super::wild::{Wild, Wilds};
 use crate::base::{CategoryId, Host, TubeId};
 
 /// The categories of a configuration, ready to be asked. It never changes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Catalog {
     categories: Vec<Known>,
     seed: Seed,

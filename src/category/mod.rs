@@ -11,6 +11,7 @@ mod names;
 mod network;
 mod wild;
 mod pages;
+mod room;
 mod segment;
 
 pub mod matches;

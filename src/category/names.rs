@@ -4,16 +4,17 @@
 use smallvec::SmallVec;
 
 use super::key::{Reach, Seed};
+use super::room::Room;
 use super::segment::number;
 
 /// Keys of entries' names, and which entries they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Names {
     /// Four bits of a word for each key. What is in no category, as most names and nearly all parents are, is told by this
     /// alone, and this stays in the processor's cache.
-    filter: Box<[u64]>,
-    /// Key, low half and high, and the entry. A key stands in the first free slot from its place on.
-    slots: Box<[Slot]>,
+    filter: Room,
+    /// Key and entry. A key stands in the first free slot from its place on.
+    slots: Room,
     taken: usize,
     /// Entries that share their key with others: each with the next.
     shared: Vec<(u32, u32)>,
@@ -21,9 +22,10 @@ pub struct Names {
     under: bool,
 }
 
-type Slot = [u32; 3];
-
-const FREE: Slot = [0, 0, NONE];
+/// A key's eight octets, then the number of its entry, and one more: in a free slot all is zero.
+const SLOT: usize = 12;
+/// Octets of a word of the filter.
+const WORD: usize = 8;
 const NONE: u32 = u32::MAX;
 /// Set in a number: not an entry but a place in `shared`.
 const SHARED: u32 = 1 << 31;
@@ -53,10 +55,9 @@ impl Names {
         if entries == 0 {
             return Names::default();
         }
-        let slots = entries * SLOTS.0 / SLOTS.1 + 1;
         Names {
-            filter: vec![0; entries * BITS / 64 + 1].into(),
-            slots: vec![FREE; slots].into(),
+            filter: Room::new((entries * BITS / 64 + 1) * WORD),
+            slots: Room::new((entries * SLOTS.0 / SLOTS.1 + 1) * SLOT),
             taken: 0,
             shared: Vec::new(),
             under,
@@ -65,16 +66,17 @@ impl Names {
 
     /// Adds an entry under its key, unless one that has the same key stands for it already. There must be room for it.
     pub fn add(&mut self, key: u64, entry: u32, stands_for: impl Fn(u32) -> bool) {
-        debug_assert!(entry < SHARED && self.taken < self.slots.len());
-        let (at, [low, high]) = (self.search(key), halves(key));
-        let held = self.slots[at][2];
+        debug_assert!(entry < SHARED && self.taken < self.slots().len());
+        let (at, held) = self.search(key);
         if held == NONE {
-            self.slots[at] = [low, high, entry];
+            self.put(at, key, entry);
             self.taken += 1;
             let (word, bits) = self.filtered(key);
-            self.filter[word] |= bits;
+            let words = self.filter.as_chunks_mut::<WORD>().0;
+            words[word] = (u64::from_le_bytes(words[word]) | bits).to_le_bytes();
         } else if !self.entries(held).any(stands_for) {
-            self.slots[at][2] = self.share(held, entry);
+            let shared = self.share(held, entry);
+            self.put(at, key, shared);
         }
     }
 
@@ -88,9 +90,10 @@ impl Names {
         // The filter is asked for each key as it is made. Seldom does it let one through, so the processor goes on to the
         // next while it waits; the slots of those that pass are looked at together.
         let mut passed: SmallVec<[(usize, Reach, u64); 4]> = SmallVec::new();
+        let filter = self.filter.as_chunks::<WORD>().0;
         let mut ask = |start, reach, key| {
-            let (word, bits) = self.filtered(key);
-            if self.filter[word] & bits == bits {
+            let (word, bits) = filtered(key, filter.len());
+            if u64::from_le_bytes(filter[word]) & bits == bits {
                 passed.push((start, reach, key));
             }
         };
@@ -103,30 +106,38 @@ impl Names {
             }
         }
         for (start, reach, key) in passed {
-            let held = self.slots[self.search(key)][2];
+            let (_, held) = self.search(key);
             hits.extend(self.entries(held).map(|entry| NameHit { start, reach, entry }));
         }
         hits.sort_unstable_by_key(|hit| (hit.start, hit.reach != Reach::Exact, hit.entry));
         hits
     }
 
-    /// The slot that holds a key, or the free one that it would stand in.
-    fn search(&self, key: u64) -> usize {
-        let mut at = place(key, self.slots.len());
-        let sought = halves(key);
+    /// The slot that holds a key and what it holds, or the free one that it would stand in.
+    fn search(&self, key: u64) -> (usize, u32) {
+        let slots = self.slots();
+        let mut at = place(key, slots.len());
         loop {
-            let [low, high, entry] = self.slots[at];
-            if entry == NONE || [low, high] == sought {
-                return at;
+            let (held, entry) = read(&slots[at]);
+            if entry == NONE || held == key {
+                return (at, entry);
             }
-            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+            at = if at + 1 == slots.len() { 0 } else { at + 1 };
         }
     }
 
-    /// A key's word of the filter, and its bits there. They come from other bits of the key than its slot does.
+    fn slots(&self) -> &[[u8; SLOT]] {
+        self.slots.as_chunks().0
+    }
+
+    fn put(&mut self, at: usize, key: u64, entry: u32) {
+        let slot = &mut self.slots.as_chunks_mut::<SLOT>().0[at];
+        slot[..8].copy_from_slice(&key.to_le_bytes());
+        slot[8..].copy_from_slice(&entry.wrapping_add(1).to_le_bytes());
+    }
+
     fn filtered(&self, key: u64) -> (usize, u64) {
-        let bit = |shift: u32| 1u64 << ((key >> shift) & 63);
-        (place(key.rotate_left(32), self.filter.len()), bit(32) | bit(38) | bit(44) | bit(50))
+        filtered(key, self.filter.len() / WORD)
     }
 
     fn entries(&self, held: u32) -> impl Iterator<Item = u32> + '_ {
@@ -152,8 +163,16 @@ impl Names {
     }
 }
 
-fn halves(key: u64) -> [u32; 2] {
-    [(key & 0xffff_ffff) as u32, (key >> 32) as u32]
+/// A slot's key and entry.
+fn read(slot: &[u8; SLOT]) -> (u64, u32) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = *slot;
+    (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u32::from_le_bytes([i, j, k, l]).wrapping_sub(1))
+}
+
+/// A key's word of a filter of so many, and its bits there. They come from other bits of the key than its slot does.
+fn filtered(key: u64, words: usize) -> (usize, u64) {
+    let bit = |shift: u32| 1u64 << ((key >> shift) & 63);
+    (place(key.rotate_left(32), words), bit(32) | bit(38) | bit(44) | bit(50))
 }
 
 /// A place among so many, from a key's upper bits.
@@ -249,7 +268,7 @@ mod tests {
         }
         let through = (0..50_000).filter(|number| {
             let (word, bits) = names.filtered(seed().key(&format!("m{number}.example"), Reach::Suffix));
-            names.filter[word] & bits == bits
+            u64::from_le_bytes(names.filter.as_chunks::<WORD>().0[word]) & bits == bits
         });
         assert!(through.count() < 50_000 / 25);
         assert_eq!(names.find(&seed(), "m7.example"), NameHits::new());

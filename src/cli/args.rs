@@ -87,6 +87,28 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Show who changed what, when, and whether anybody changed that since
+    #[command(after_help = "The files of generations with a * are kept. Exits with 1 where the history is not whole.")]
+    History {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only the last so many
+        #[arg(long, short = 'n', value_name = "N")]
+        last: Option<usize>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put the files of a kept generation back, and have a running gateway read them
+    Rollback {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The generation, as `clearway history` shows it
+        #[arg(value_name = "N")]
+        number: u64,
+    },
     /// Have a running gateway take no new flows, let the open ones finish, and stop
     Drain {
         /// Where the configuration is.
@@ -108,8 +130,14 @@ pub struct Question {
     #[command(flatten)]
     pub config: ConfigFile,
     /// A URL, a host, host:port or an address
-    #[arg(value_name = "TARGET")]
-    pub target: Page,
+    #[arg(value_name = "TARGET", required_unless_present = "log_id")]
+    pub target: Option<Page>,
+    /// A flow of the access log, by its number; judged by the generation of its time if that is kept
+    #[arg(long, value_name = "ID", conflicts_with_all = ["target", "from", "user", "at"])]
+    pub log_id: Option<String>,
+    /// The log that has it [default: the access log of the configuration]
+    #[arg(long, value_name = "ACCESS_LOG", requires = "log_id")]
+    pub log: Option<PathBuf>,
     /// The client's address [default: one that is in no group]
     #[arg(long, value_name = "IP")]
     pub from: Option<IpAddr>,

@@ -24,21 +24,25 @@ pub fn status(config: &ConfigFile, json: bool) -> u8 {
     })
 }
 
-/// Has a running gateway read its configuration again.
-pub fn reload(config: &ConfigFile) -> u8 {
-    answered(config, client::reload, |outcome| {
-        for problem in &outcome.problems {
-            write::note(problem.trim_end());
-        }
-        let generation = outcome.generation;
-        if outcome.applied {
-            write::line(&format!("applied: generation {generation} is in force"));
-            0
-        } else {
-            write::line(&format!("refused: generation {generation} stays in force"));
-            NO
-        }
-    })
+/// Has a running gateway read its configuration again; where its files were put back, to which generation.
+pub fn reload(config: &ConfigFile, rollback: Option<u64>) -> u8 {
+    answered(
+        config,
+        |socket| client::reload(socket, rollback),
+        |outcome| {
+            for problem in &outcome.problems {
+                write::note(problem.trim_end());
+            }
+            let generation = outcome.generation;
+            if outcome.applied {
+                write::line(&format!("applied: generation {generation} is in force"));
+                0
+            } else {
+                write::line(&format!("refused: generation {generation} stays in force"));
+                NO
+            }
+        },
+    )
 }
 
 /// Has a running gateway drain and stop.
@@ -55,7 +59,7 @@ fn answered<T>(
     ask: impl Fn(&std::path::Path) -> Result<T, AskError>,
     tell: impl Fn(T) -> u8,
 ) -> u8 {
-    let socket: Result<PathBuf, u8> = load::state_dir(config).map(|dir| dir.join(portal::socket::FILE));
+    let socket: Result<PathBuf, u8> = load::place(config).map(|(dir, _)| dir.join(portal::socket::FILE));
     match socket.map(|socket| ask(&socket)) {
         Ok(Ok(answer)) => tell(answer),
         Ok(Err(error)) => {

@@ -1,48 +1,129 @@
 //! `clearway explain`: the verdict on a flow, and what made it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::Serialize;
 
 use super::args::Question as Asked;
-use super::{NO, load, write};
-use crate::base::{Calendar, Direction, Rate, Reason, clock};
-use crate::config::Config;
+use super::{NO, load, logged, write};
+use crate::base::{Calendar, Direction, Name, Page, Rate, Reason, Target, clock};
+use crate::config::{self, Config, Generations};
 use crate::daemon;
+use crate::daemon::history::{History, in_force};
 use crate::flow::{Plan, Question, Verdict};
+
+/// A flow, and the plan that it is explained by.
+struct Case {
+    config: Config,
+    plan: Plan,
+    target: Target,
+    path: Option<Box<str>>,
+    from: Option<IpAddr>,
+    user: Option<String>,
+    hello: Option<Name>,
+    at: Timestamp,
+    logged: Option<Logged>,
+}
+
+/// What the log says of the flow.
+#[derive(Serialize)]
+struct Logged {
+    flow: String,
+    /// The generation of its time; null where its files are not kept, so that those of today explain it.
+    generation: Option<u64>,
+    client: String,
+    action: Option<String>,
+    category: Option<String>,
+    tube: Option<String>,
+    rule: Option<String>,
+}
 
 /// Explains a flow. With `--quiet` the exit code alone says whether it is allowed.
 pub fn run(asked: &Asked) -> u8 {
-    let config = match load::config(&asked.config) {
-        Ok(config) => config,
+    let case = load::config(&asked.config).and_then(|config| match &asked.log_id {
+        Some(flow) => logged(asked, config, flow),
+        None => questioned(asked, config),
+    });
+    let case = match case {
+        Ok(case) => case,
         Err(code) => return code,
     };
-    let at = match when(&asked.at, &config.calendar) {
-        Ok(at) => at,
-        Err(hint) => {
-            write::note(&format!("error: --at {hint}"));
-            return 2;
-        }
+    let groups = case.plan.groups_of(case.from, case.user.as_deref());
+    let question = Question {
+        groups: &groups,
+        target: &case.target,
+        path: case.path.as_deref(),
+        hello: case.hello.as_ref(),
+        at: case.at,
     };
-    let plan = daemon::plan(&config, 0);
-    let groups = plan.groups_of(asked.from, asked.user.as_deref());
-    let page = &asked.target;
-    let question = Question { groups: &groups, target: &page.target, path: page.path.as_deref(), hello: None, at };
-    let verdict = plan.judge(&question);
+    let verdict = case.plan.judge(&question);
     if asked.quiet {
         return if verdict.refusal.is_none() { 0 } else { NO };
     }
     let text = if asked.json {
-        let answer = Answer::new(&plan, &question, &verdict);
+        let answer = Answer { logged: case.logged.as_ref(), ..Answer::new(&case.plan, &question, &verdict) };
         serde_json::to_string(&answer).unwrap_or_default()
     } else {
-        let trace = if asked.trace { traced(&plan, &question) } else { String::new() };
-        words(asked, &config, &plan, &question, &verdict) + &trace
+        let trace = if asked.trace { traced(&case.plan, &question) } else { String::new() };
+        words(&case, &question, &verdict) + &trace
     };
     write::line(&text);
     0
+}
+
+/// A flow as the command line asks of it.
+fn questioned(asked: &Asked, config: Config) -> Result<Case, u8> {
+    let wrong = |text: String| {
+        write::note(&format!("error: {text}"));
+        2
+    };
+    let at = when(&asked.at, &config.calendar).map_err(|hint| wrong(format!("--at {hint}")))?;
+    let Page { target, path } = asked.target.clone().ok_or_else(|| wrong("name a TARGET".to_owned()))?;
+    let (from, user, plan) = (asked.from, asked.user.clone(), daemon::plan(&config, 0));
+    Ok(Case { config, plan, target, path, from, user, hello: None, at, logged: None })
+}
+
+/// A flow as the access log has it.
+fn logged(asked: &Asked, today: Config, flow: &str) -> Result<Case, u8> {
+    let no = |text: String| {
+        write::note(&format!("error: {text}"));
+        NO
+    };
+    let log = asked.log.clone().or_else(|| today.access_log().map(Path::to_owned));
+    let log = log.ok_or_else(|| no("the access log goes to standard output; name the file with --log".to_owned()))?;
+    let line = logged::line_of(&log, flow).map_err(|error| no(format!("cannot read {}: {error}", log.display())))?;
+    let line =
+        line.ok_or_else(|| no(format!("no flow {flow} in {}; an older log? Name it with --log", log.display())))?;
+    let record: logged::Record<'_> = serde_json::from_str(&line).map_err(|error| no(error.to_string()))?;
+    let (Some((target, hello, at)), Some(opened)) = (record.asked(), record.opened()) else {
+        return Err(no(format!("flow {flow} asked for nothing that could be judged")));
+    };
+    let found = History::of(&today.state_dir).read().unwrap_or_default();
+    let then = in_force(&found, opened).and_then(|number| {
+        let generations = Generations::of(&today.state_dir);
+        Some((number, config::read_past(&generations, &generations.find(number)?, at).config?))
+    });
+    let (generation, config) = match then {
+        Some((number, config)) => (Some(number), config),
+        None => (None, today),
+    };
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let told = Logged {
+        flow: flow.to_owned(),
+        generation,
+        client: record.client.to_owned(),
+        action: text(record.action),
+        category: text(record.category),
+        tube: text(record.tube),
+        rule: text(record.rule),
+    };
+    // A pseudonym is in no group: who it was, the log does not say.
+    let (from, user, plan) = (record.client.parse().ok(), text(record.user), daemon::plan(&config, 0));
+    Ok(Case { config, plan, target, path: None, from, user, hello, at, logged: Some(told) })
 }
 
 /// `now`, or a local date and time in the gateway's zone.
@@ -59,7 +140,7 @@ fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
 
 /// The contract's object.
 #[derive(Serialize)]
-struct Answer {
+struct Answer<'a> {
     target: String,
     host: String,
     port: u16,
@@ -75,6 +156,9 @@ struct Answer {
     limit: Option<Limit>,
     /// What its tube keeps while others are served before it; null without a floor.
     floor: Option<Limit>,
+    /// Of a flow of the access log, what was decided then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logged: Option<&'a Logged>,
 }
 
 #[derive(Serialize)]
@@ -107,7 +191,7 @@ impl Limit {
     }
 }
 
-impl Answer {
+impl Answer<'_> {
     fn new(plan: &Plan, question: &Question<'_>, verdict: &Verdict) -> Self {
         let (target, at) = (question.target, question.at);
         Answer {
@@ -133,18 +217,20 @@ impl Answer {
             reason: verdict.refusal.map(Reason::as_str),
             limit: Limit::new(limits(plan, verdict, at)),
             floor: Limit::new(floors(plan, verdict, at)),
+            logged: None,
         }
     }
 }
 
 /// The same in words, one line a stage.
-fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, verdict: &Verdict) -> String {
+fn words(case: &Case, question: &Question<'_>, verdict: &Verdict) -> String {
+    let Case { config, plan, .. } = case;
     let (at, matches) = (question.at, plan.classify(question));
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<9} {value}");
     };
-    let who = match (asked.from, &asked.user) {
+    let who = match (case.from, &case.user) {
         (Some(from), Some(user)) => format!(" from {from} as {user}"),
         (Some(from), None) => format!(" from {from}"),
         (None, Some(user)) => format!(" as {user}"),
@@ -152,7 +238,7 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, v
     };
     row("target", format!("{}{who}", question.target));
     row("at", plan.calendar.local(at).strftime("%a %d %b %Y %H:%M %Z").to_string());
-    if let Some(from) = asked.from
+    if let Some(from) = case.from
         && plan.listeners_of(from).next().is_none()
     {
         row("listener", format!("none admits {from}, so it gets 403 whatever follows; see [[listener]] clients"));
@@ -173,8 +259,25 @@ fn words(asked: &Asked, config: &Config, plan: &Plan, question: &Question<'_>, v
     row("action", action_words(verdict));
     row("tube", tube_words(plan, verdict, at));
     row("egress", verdict.egress.to_string());
+    if let Some(logged) = &case.logged {
+        let by = match logged.generation {
+            Some(number) => format!("generation {number}, which was in force when the flow opened"),
+            None => "today's files: those of the flow's time are not kept".to_owned(),
+        };
+        row("by", by);
+        row("logged", logged_words(logged));
+    }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// What was decided then.
+fn logged_words(logged: &Logged) -> String {
+    let Logged { flow, client, action, category, tube, rule, .. } = logged;
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let (action, category, tube) = (known(action), known(category), known(tube));
+    let rule = rule.as_ref().map_or("by default".to_owned(), |rule| format!("by rule {rule}"));
+    format!("flow {flow} from {client}: {action} {rule}, category {category}, tube {tube}")
 }
 
 fn rule_words(config: &Config, verdict: &Verdict) -> String {

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use super::args::ConfigFile;
 use super::{CONFIGURATION, write};
 use crate::base::clock;
@@ -37,11 +39,11 @@ pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The state directory of a configuration, which may be broken elsewhere: a gateway that runs must be reached all the
-/// same.
-pub fn state_dir(config: &ConfigFile) -> Result<PathBuf, u8> {
+/// The state directory and the time zone of a configuration, which may be broken elsewhere: a gateway that runs must be
+/// reached all the same.
+pub fn place(config: &ConfigFile) -> Result<(PathBuf, TimeZone), u8> {
     let path = path(config);
-    config::state_dir(&path).ok_or_else(|| {
+    config::place(&path).ok_or_else(|| {
         write::note(&format!("error: cannot tell the state directory from {}; see `clearway check`", path.display()));
         CONFIGURATION
     })

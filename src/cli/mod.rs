@@ -9,8 +9,11 @@ pub mod day;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+pub mod history;
 pub mod lists;
 pub mod load;
+pub mod logged;
+pub mod rollback;
 pub mod run;
 pub mod test;
 pub mod write;
@@ -40,7 +43,9 @@ pub fn main() -> ExitCode {
         Command::Audit(asked) => audit::run(&asked),
         Command::Lists(lists) => lists::run(&lists),
         Command::Status { config, json } => ask::status(&config, json),
-        Command::Reload { config } => ask::reload(&config),
+        Command::Reload { config } => ask::reload(&config, None),
+        Command::History { config, last, json } => history::run(&config, last, json),
+        Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Drain { config } => ask::drain(&config),
         Command::Demo { seconds } => demo::run(seconds),
     };

@@ -228,4 +228,3 @@ impl Shelf for Past<'_> {
 pub fn read_past(generations: &Generations, of: &Generation, now: Timestamp) -> super::Outcome {
     super::read_with(&of.config, now, &Past { generations, files: &of.files })
 }
-

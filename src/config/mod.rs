@@ -27,6 +27,6 @@ mod tests;
 pub use change::Change;
 pub use generation::{Generation, Generations, Kept, hex, read_past, sha256};
 pub use problem::{Excerpt, Problem, Severity};
-pub use read::{Keep, Outcome, list, read, read_with, state_dir};
+pub use read::{Keep, Outcome, list, place, read, read_with};
 pub use render::render;
 pub use spec::Config;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use super::check::category::{Categories, ListDraft};
@@ -75,14 +76,15 @@ pub fn list(path: &Path, format: Format, seed: &Seed, watch: Watch<'_>) -> io::R
     list::read(path, format, &Disk { named: path }, seed, watch)
 }
 
-/// Where a configuration says its state directory is, whatever else is wrong with it: a running gateway must be reached
-/// while its files are being mended. `None` where the file cannot be read.
-pub fn state_dir(path: &Path) -> Option<PathBuf> {
+/// Where a configuration says its state directory is, and its time zone, whatever else is wrong with it: a running gateway
+/// must be reached while its files are being mended. `None` where the file cannot be read.
+pub fn place(path: &Path) -> Option<(PathBuf, TimeZone)> {
     let text = std::fs::read_to_string(path).ok()?;
     let (table, _) = DeTable::parse_recoverable(&text);
-    let named = table.get_ref().get("gateway").and_then(|gateway| gateway.get_ref().get("state_dir"));
-    let named = named.and_then(|value| value.get_ref().as_str()).unwrap_or(gateway::STATE_DIR);
-    Some(path.parent()?.join(named))
+    let gateway = table.get_ref().get("gateway");
+    let named = |key| gateway.and_then(|gateway| gateway.get_ref().get(key)?.get_ref().as_str());
+    let zone = named("timezone").and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+    Some((path.parent()?.join(named("state_dir").unwrap_or(gateway::STATE_DIR)), zone))
 }
 
 /// Reads a configuration whose files stand anywhere. Whatever they hold, it does not panic.

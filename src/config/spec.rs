@@ -43,6 +43,16 @@ pub struct Config {
     pub files: Vec<Arc<Path>>,
 }
 
+impl Config {
+    /// The file of the access log; `None` where it goes to standard output.
+    pub fn access_log(&self) -> Option<&Path> {
+        match &self.log.access {
+            account::Access::File(path) => Some(path),
+            account::Access::Stdout => None,
+        }
+    }
+}
+
 /// A list that is fetched.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feed {

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::reload::Cause;
 use super::run::Daemon;
 use crate::base::{CategoryId, EgressId, clock};
 use crate::config::spec::Feed;
@@ -50,7 +51,7 @@ impl Feeds {
     }
 
     /// Why the last try to fetch a list failed.
-    pub(super) fn failure(&self, category: &CategoryId, path: &std::path::Path) -> Option<&str> {
+    pub(super) fn failure(&self, category: &CategoryId, path: &Path) -> Option<&str> {
         self.failed.iter().find(|((of, list, _), _)| of == category && list == path).map(|(_, (why, _))| &**why)
     }
 }
@@ -72,7 +73,7 @@ impl Daemon {
                 next = next.min(self.due(feed));
             }
             if came {
-                self.reload().await;
+                self.reload(&Cause::Fetched).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::try_from(next.duration_since(clock::wall())).unwrap_or_default()) => {}
@@ -85,7 +86,7 @@ impl Daemon {
     fn due(&self, feed: &Feed) -> Timestamp {
         let failed = self.feeds().failed.get(&key(feed)).map(|(_, again)| *again);
         failed.unwrap_or_else(|| {
-            let note = Note::read(feed).filter(|note| note.url == feed.url && feed.into.exists());
+            let note = Note::of(&feed.into).filter(|note| note.url == feed.url && feed.into.exists());
             note.map_or(Timestamp::UNIX_EPOCH, |note| note.asked.saturating_add(feed.refresh).unwrap_or(Timestamp::MAX))
         })
     }
@@ -112,7 +113,7 @@ impl Daemon {
     }
 
     async fn fetch_list(&self, feed: &Feed) -> Result<bool, String> {
-        let known = Note::read(feed).filter(|note| note.url == feed.url && feed.into.exists()).unwrap_or_default();
+        let known = Note::of(&feed.into).filter(|note| note.url == feed.url && feed.into.exists()).unwrap_or_default();
         let system = EgressId::from(SYSTEM);
         let way = self.carrier.current().ways.of(Compartment::Rest).clone();
         let egress = feed.egress.as_ref().unwrap_or(&system);
@@ -137,17 +138,28 @@ impl Daemon {
         } else {
             fs::remove_file(&aside).map_err(text)?;
         }
-        note.write(feed).map_err(text)?;
+        note.put(&feed.into).map_err(text)?;
         Ok(new.is_some())
     }
 }
 
+/// What was fetched of a list was put back to what it was: it is asked for again when it would have been, and whole.
+///
+/// # Errors
+/// Those of writing that down.
+pub fn went_back(fetched: &Path) -> io::Result<()> {
+    match Note::of(fetched) {
+        Some(note) => Note { asked: clock::wall(), version: Version::default(), ..note }.put(fetched),
+        None => Ok(()),
+    }
+}
+
 impl Note {
-    fn read(feed: &Feed) -> Option<Note> {
-        serde_json::from_slice(&fs::read(feed.into.with_extension("json")).ok()?).ok()
+    fn of(fetched: &Path) -> Option<Note> {
+        serde_json::from_slice(&fs::read(fetched.with_extension("json")).ok()?).ok()
     }
 
-    fn write(&self, feed: &Feed) -> io::Result<()> {
-        fs::write(feed.into.with_extension("json"), serde_json::to_vec(self)?)
+    fn put(&self, fetched: &Path) -> io::Result<()> {
+        fs::write(fetched.with_extension("json"), serde_json::to_vec(self)?)
     }
 }

@@ -13,13 +13,13 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
+    AdmissionView, Asked, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
     RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
 };
 use crate::tube::Reading;
 
 use super::feeds::Feeds;
-use super::reload::{Refused, Reloaded};
+use super::reload::{Cause, Refused, Reloaded};
 use super::run::Daemon;
 
 /// The daemon, as the portal holds it.
@@ -128,11 +128,11 @@ impl Gateway for Seen {
         }
     }
 
-    fn reload(&self) -> BoxFuture<ReloadOutcome> {
+    fn reload(&self, asked: Asked) -> BoxFuture<ReloadOutcome> {
         let daemon = Arc::clone(&self.0);
         // On the data plane's threads, which have the time: this one is for whoever looks on.
         let runtime = self.0.carrier.bulkheads.runtime(Compartment::Rest);
-        let reloading = self.0.chores.spawn_on(async move { daemon.reload().await }, runtime);
+        let reloading = self.0.chores.spawn_on(async move { daemon.reload(&Cause::from(asked)).await }, runtime);
         let generation = Arc::clone(&self.0);
         Box::pin(async move {
             let reloaded = reloading.await.unwrap_or(Reloaded::Refused(Refused::BrokeOff));

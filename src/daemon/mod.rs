@@ -4,6 +4,7 @@ pub mod build;
 pub mod edges;
 mod feeds;
 pub mod gateway;
+pub mod history;
 pub mod inside;
 pub mod limits;
 mod link;
@@ -14,5 +15,6 @@ pub mod run;
 mod threads;
 
 pub use build::plan;
+pub use feeds::went_back;
 pub use inside::Inside;
 pub use run::{RunError, run};

@@ -1,12 +1,15 @@
 //! A reload: a whole new plan is built beside the old one and put in its place, or the old one stays and says why.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::history::{self, Entry, History};
 use super::listeners::BindError;
 use super::run::{Daemon, warn};
 use crate::base::clock;
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Change, Config, Generation, Generations, Problem};
+use crate::portal::Asked;
 
 /// What a reload came to.
 #[derive(Debug)]
@@ -39,6 +42,62 @@ pub enum Refused {
     BrokeOff,
 }
 
+/// What made the gateway read its configuration.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// It started.
+    Start,
+    /// A command, and who gave it.
+    Command(Asked),
+    /// SIGHUP. The system does not tell who sent it.
+    Signal,
+    /// A list came that was new.
+    Fetched,
+}
+
+/// What becomes known of a reload on its way.
+#[derive(Default)]
+struct Told {
+    files: Vec<Arc<Path>>,
+    /// What was in force, and what was to be.
+    sides: Option<(Config, Config)>,
+}
+
+impl From<Asked> for Cause {
+    fn from(asked: Asked) -> Cause {
+        Cause::Command(asked)
+    }
+}
+
+impl Cause {
+    fn who(&self) -> String {
+        let name = |user: u32| {
+            let found = nix::unistd::User::from_uid(user.into()).ok().flatten();
+            found.map_or_else(|| format!("user {user}"), |user| user.name)
+        };
+        match self {
+            Cause::Start => name(nix::unistd::getuid().as_raw()),
+            Cause::Signal => "a signal".to_owned(),
+            Cause::Fetched => "the gateway".to_owned(),
+            Cause::Command(Asked { user, sudo, .. }) => {
+                let user = user.map_or_else(|| "somebody".to_owned(), name);
+                // What root says of itself; nobody else is believed to act for another.
+                let sudo = sudo.as_ref().filter(|_| user == "root");
+                sudo.map_or_else(|| user.clone(), |sudo| format!("{sudo} as root"))
+            }
+        }
+    }
+
+    fn how(&self) -> String {
+        match self {
+            Cause::Start => "start".to_owned(),
+            Cause::Command(Asked { rollback: Some(to), .. }) => format!("rollback to {to}"),
+            Cause::Command(_) | Cause::Signal => "reload".to_owned(),
+            Cause::Fetched => "lists fetched".to_owned(),
+        }
+    }
+}
+
 fn first(problems: &[Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let first = problems.iter().find(|problem| problem.is_error()).map(ToString::to_string).unwrap_or_default();
@@ -47,12 +106,22 @@ fn first(problems: &[Problem]) -> String {
 
 impl Daemon {
     /// Reads the configuration again and puts it in force, one reload at a time.
-    pub async fn reload(self: &Arc<Self>) -> Reloaded {
+    pub async fn reload(self: &Arc<Self>, cause: &Cause) -> Reloaded {
         let _one = self.reloading.lock().await;
-        let reloaded = match self.renew().await {
+        let mut told = Told::default();
+        let reloaded = match self.renew(&mut told).await {
             Ok(reloaded) => reloaded,
             Err(refused) => Reloaded::Refused(refused),
         };
+        let problem = match &reloaded {
+            Reloaded::Applied { .. } => None,
+            Reloaded::Refused(why) => Some(why.to_string()),
+        };
+        let (daemon, cause) = (Arc::clone(self), cause.clone());
+        let telling = tokio::task::spawn_blocking(move || daemon.tell(&cause, problem, told));
+        if telling.await.is_err() {
+            tracing::error!("the change is not in the history: writing it broke off");
+        }
         match &reloaded {
             Reloaded::Applied { generation, warnings } => {
                 tracing::info!(generation, warnings = warnings.len(), "reloaded");
@@ -63,12 +132,13 @@ impl Daemon {
         reloaded
     }
 
-    async fn renew(self: &Arc<Self>) -> Result<Reloaded, Refused> {
+    async fn renew(self: &Arc<Self>, told: &mut Told) -> Result<Reloaded, Refused> {
         let path = self.path.clone();
         // Lists can be large: reading them must not hold up a thread that carries flows.
         let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall(), config::Keep::Write))
             .await
             .map_err(|_| Refused::BrokeOff)?;
+        told.files = outcome.files;
         let Some(mut config) = outcome.config else {
             return Err(Refused::Configuration(outcome.problems));
         };
@@ -76,6 +146,7 @@ impl Daemon {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let next = self.builder.build(&config, generation);
         config.categories.release();
+        told.sides = Some((self.state().config.clone(), config.clone()));
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;
 
         // From here on nothing can fail.
@@ -92,6 +163,53 @@ impl Daemon {
             tracing::warn!(%error, "addresses.json is out of date");
         }
         Ok(Reloaded::Applied { generation, warnings: outcome.problems })
+    }
+
+    /// Puts a change into the history, and keeps its files. Blocks. What is in force stays so, whatever the disk says.
+    fn tell(&self, cause: &Cause, problem: Option<String>, told: Told) {
+        let config = self.state().config.clone();
+        let generation = self.generation.load(Ordering::Relaxed);
+        let changes = told.sides.map(|(old, new)| history::changes(&Change::of(&old, &new))).unwrap_or_default();
+        let kept = if problem.is_none() { self.keep(&config, generation) } else { None };
+        let files = match kept {
+            Some(kept) => kept.files.into_iter().map(|kept| (kept.path, kept.sha256)).collect(),
+            None => history::hashes(told.files.iter().map(|file| &**file)),
+        };
+        self.write_history(&config, cause, problem, changes, files);
+    }
+
+    /// The same for what was put in force by the start.
+    pub(super) fn tell_start(&self) {
+        let config = self.state().config.clone();
+        let before = Generations::of(&config.state_dir).kept().pop();
+        let Some(kept) = self.keep(&config, self.generation.load(Ordering::Relaxed)) else { return };
+        let changes = history::changed_files(before.as_ref(), &kept);
+        let files = kept.files.into_iter().map(|kept| (kept.path, kept.sha256)).collect();
+        self.write_history(&config, &Cause::Start, None, changes, files);
+    }
+
+    fn keep(&self, config: &Config, generation: u64) -> Option<Generation> {
+        let kept = Generations::of(&config.state_dir).keep(generation, &self.path, config, clock::wall());
+        kept.inspect_err(|error| tracing::error!(%error, generation, "the files of this generation are not kept")).ok()
+    }
+
+    fn write_history(
+        &self,
+        config: &Config,
+        cause: &Cause,
+        problem: Option<String>,
+        changes: Vec<String>,
+        files: Vec<(PathBuf, String)>,
+    ) {
+        let generation = self.generation.load(Ordering::Relaxed);
+        let (time, who, how) = (clock::wall(), cause.who(), cause.how());
+        let applied = problem.is_none();
+        let entry = Entry { time, who, how, applied, generation, problem, changes, files, previous: None };
+        match History::of(&config.state_dir).append(entry) {
+            // Outside of the file that it vouches for.
+            Ok(sha256) => tracing::info!(generation, applied, sha256, "the history has this change"),
+            Err(error) => tracing::error!(%error, generation, applied, "the history does not have this change"),
+        }
     }
 
     /// What the process took at its start and cannot give back.

@@ -15,7 +15,9 @@ use tokio_util::task::TaskTracker;
 use super::build::Builder;
 use super::feeds::Feeds;
 use super::gateway::Seen;
+use super::history::{History, last_number};
 use super::listeners::Listeners;
+use super::reload::Cause;
 use super::threads::Threads;
 use super::{edges, limits, link, probe};
 use crate::account::{Account, AccountError};
@@ -131,7 +133,11 @@ impl Daemon {
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
-        let first = builder.build(&config, 1);
+        let known = History::of(&config.state_dir).read();
+        let known =
+            known.map_err(|error| RunError::Machine("cannot read the history in [gateway] state_dir", error))?;
+        let generation = last_number(&known) + 1;
+        let first = builder.build(&config, generation);
         config.categories.release();
         let carrier = Carrier::new(first, tubes, account, bulkheads);
         let listeners = Listeners::new(descriptors.connections);
@@ -142,7 +148,7 @@ impl Daemon {
             builder,
             state: Mutex::new(State { config, admin: None, last_reload: None }),
             ready: AtomicBool::new(false),
-            generation: AtomicU64::new(1),
+            generation: AtomicU64::new(generation),
             started: (clock::now(), clock::wall()),
             chores: TaskTracker::new(),
             changed: Arc::default(),
@@ -165,6 +171,7 @@ impl Daemon {
         let closing = CancellationToken::new();
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(closing.clone())?;
+        self.tell_start();
         let served = self.carry(wire, life).await;
         closing.cancel();
         portal.join();
@@ -220,7 +227,7 @@ impl Daemon {
                 _ = signals.reload.recv() => {
                     // Not here: a list on a disk that hangs must not make the process deaf to the other signals.
                     let daemon = Arc::clone(self);
-                    self.chores.spawn(async move { daemon.reload().await });
+                    self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
                 }
                 _ = signals.drain.recv() => return true,
                 () = self.draining.cancelled() => return true,

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::route;
 use super::view::{ReloadOutcome, Status, Tubes};
 
 /// As long as the gateway lets a reload take.
@@ -63,12 +64,15 @@ pub fn status(socket: &Path) -> Result<(Status, Tubes), AskError> {
     Ok((read(&ask(socket, &Method::GET, "/api/v1/status", PROMPT)?.1)?, tubes))
 }
 
-/// Has the gateway read its configuration again.
+/// Has the gateway read its configuration again; where its files were put back, to which generation.
 ///
 /// # Errors
 /// As [`status`]; a refused configuration is an outcome, no error.
-pub fn reload(socket: &Path) -> Result<ReloadOutcome, AskError> {
-    read(&ask(socket, &Method::POST, "/api/v1/reload", BOUND)?.1)
+pub fn reload(socket: &Path, rollback: Option<u64>) -> Result<ReloadOutcome, AskError> {
+    let sudo = std::env::var("SUDO_USER").ok().map(|user| (route::SUDO, user));
+    let rollback = rollback.map(|number| (route::ROLLBACK, number.to_string()));
+    let headers: Vec<_> = sudo.into_iter().chain(rollback).collect();
+    read(&told(socket, &Method::POST, "/api/v1/reload", &headers, BOUND)?.1)
 }
 
 /// Has the gateway drain and stop; returns at once.
@@ -88,22 +92,41 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {
 /// # Errors
 /// When no gateway runs there, the socket is another user's, or the answer does not come whole.
 pub fn ask(socket: &Path, method: &Method, uri: &str, bound: Duration) -> Result<(StatusCode, Vec<u8>), AskError> {
+    told(socket, method, uri, &[], bound)
+}
+
+type Header = (&'static str, String);
+
+fn told(
+    socket: &Path,
+    method: &Method,
+    uri: &str,
+    headers: &[Header],
+    bound: Duration,
+) -> Result<(StatusCode, Vec<u8>), AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| AskError::Io { path: socket.into(), source })?;
     runtime.block_on(async {
-        tokio::time::timeout(bound, exchange(socket, method, uri)).await.unwrap_or(Err(AskError::TimedOut(bound)))
+        tokio::time::timeout(bound, exchange(socket, method, uri, headers))
+            .await
+            .unwrap_or(Err(AskError::TimedOut(bound)))
     })
 }
 
-async fn exchange(socket: &Path, method: &Method, uri: &str) -> Result<(StatusCode, Vec<u8>), AskError> {
+async fn exchange(
+    socket: &Path,
+    method: &Method,
+    uri: &str,
+    headers: &[Header],
+) -> Result<(StatusCode, Vec<u8>), AskError> {
     let broken = |error: hyper::Error| AskError::Broken(error.to_string());
     let stream = UnixStream::connect(socket).await.map_err(|error| refusal(socket, error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let request = Request::builder()
-        .method(method)
-        .uri(uri)
+    let request = Request::builder().method(method).uri(uri);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    let request = request
         .header(header::HOST, "localhost")
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())

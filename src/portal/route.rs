@@ -13,7 +13,7 @@ use hyper::{Method, Response, StatusCode};
 use ring::digest;
 use serde::Serialize;
 
-use super::view::{Gateway, Tubes};
+use super::view::{Asked, Gateway, Tubes};
 
 const LIVE: &str = include_str!("live.html");
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -39,8 +39,8 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 pub enum Door {
     /// `[admin] address`
     Tcp,
-    /// `admin.sock` in `state_dir`
-    Socket,
+    /// `admin.sock` in `state_dir`, and the user whose process is there.
+    Socket(Option<u32>),
 }
 
 /// A response whose body is whole.
@@ -72,7 +72,7 @@ pub async fn answer(
             respond(StatusCode::FORBIDDEN, TEXT, "only on the unix socket: clearway reload, clearway drain\n")
         }
         "/api/v1/reload" if allowed => {
-            let outcome = gateway.reload().await;
+            let outcome = gateway.reload(asked(door, headers)).await;
             json(if outcome.applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &outcome)
         }
         "/api/v1/drain" if allowed => {
@@ -91,6 +91,20 @@ pub async fn answer(
             TEXT,
             "no such page; there are /metrics, /healthz, /readyz, /api/v1/status, /api/v1/tubes and /\n",
         ),
+    }
+}
+
+/// In the headers of a reload: for whom it is, and to which generation the files went back.
+pub const SUDO: &str = "clearway-sudo";
+/// See [`SUDO`].
+pub const ROLLBACK: &str = "clearway-rollback";
+
+fn asked(door: Door, headers: &HeaderMap) -> Asked {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    Asked {
+        user: if let Door::Socket(user) = door { user } else { None },
+        sudo: text(SUDO).map(str::to_owned),
+        rollback: text(ROLLBACK).and_then(|number| number.parse().ok()),
     }
 }
 

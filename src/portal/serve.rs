@@ -141,7 +141,10 @@ impl Doors {
         loop {
             let taken = tokio::select! {
                 () = self.stop.cancelled() => break,
-                accepted = self.unix.accept() => accepted.map(|(stream, _)| self.take(stream, Door::Socket, &by_socket)),
+                accepted = self.unix.accept() => accepted.map(|(stream, _)| {
+                    let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                    self.take(stream, Door::Socket(user), &by_socket);
+                }),
                 accepted = self.tcp.accept() => accepted.map(|(stream, _)| self.take(stream, Door::Tcp, &by_tcp)),
             };
             if let Err(error) = taken {

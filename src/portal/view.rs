@@ -27,9 +27,20 @@ pub trait Gateway: Send + Sync + 'static {
     fn ready(&self) -> Result<(), Vec<String>>;
     /// Reads the configuration again and takes it, or keeps the present one. Polled on the portal's thread, so the
     /// work belongs elsewhere.
-    fn reload(&self) -> BoxFuture<ReloadOutcome>;
+    fn reload(&self, asked: Asked) -> BoxFuture<ReloadOutcome>;
     /// Begins to drain, and returns.
     fn drain(&self);
+}
+
+/// Who asks for a reload, and for what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The user whose process asks, as the kernel has it.
+    pub user: Option<u32>,
+    /// For whom that process says it asks: who became root by sudo.
+    pub sudo: Option<String>,
+    /// The generation whose files were put back.
+    pub rollback: Option<u64>,
 }
 
 /// `/api/v1/status`

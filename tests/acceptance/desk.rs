@@ -33,3 +33,109 @@ fn a_rule_that_watches_decides_nothing_and_is_counted_in_metrics_log_and_status(
     let traced = world.command(&format!("explain {SOCIAL} --trace")).text();
     assert!(traced.contains("matches, and only watches"), "{traced}");
 }
+
+/// The history as JSON, the oldest first.
+fn history(world: &World) -> Vec<Value> {
+    let told = world.command("history --json").ok();
+    told.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Some fields of an entry.
+fn entry(found: &Value) -> (&str, bool, u64, String) {
+    let entry = &found["entry"];
+    let changes = entry["changes"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    let how = entry["how"].as_str().unwrap();
+    (how, entry["applied"] == true, entry["generation"].as_u64().unwrap(), changes.collect::<Vec<_>>().join("|"))
+}
+
+#[test]
+fn every_change_is_in_the_history_and_a_rollback_brings_the_files_back() {
+    let mut setup = Setup::default();
+    let first = setup.policy.clone();
+    let world = World::start(&setup);
+    setup.policy += NO_SOCIAL;
+    world.reload(&setup);
+    setup.policy += "\n[[rule]]\nname = \"broken\"\nto = [\"nowhere\"]\naction = \"block\"\n";
+    setup.write(world.dir());
+    assert_eq!(world.command("reload").code, Some(1));
+
+    let found = history(&world);
+    let [start, applied, refused] = &found[..] else { panic!("{found:#?}") };
+    assert_eq!(entry(start).0, "start");
+    let (how, was_applied, generation, changes) = entry(applied);
+    assert_eq!((how, was_applied, generation), ("reload", true, 2));
+    assert!(changes.starts_with("new no-social: block social-media for everybody, always"), "{changes}");
+    let me = own_name();
+    assert_eq!(applied["entry"]["who"], *me, "the user whose process asked");
+    let policy = applied["entry"]["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file[0].as_str().unwrap().ends_with("policy.toml"));
+    assert_eq!(policy.unwrap()[1].as_str().unwrap().len(), 64);
+    let (how, was_applied, generation, _) = entry(refused);
+    assert_eq!((how, was_applied, generation), ("reload", false, 2));
+    assert!(refused["entry"]["problem"].as_str().unwrap().contains("nowhere"), "{refused}");
+    assert!(found.iter().all(|found| found["follows"] == true));
+
+    // The broken policy is in no generation, so it is put aside.
+    let broken = std::fs::read_to_string(world.dir().join("policy.toml")).unwrap();
+    let told = world.command("rollback 1").ok().text();
+    assert!(told.contains("generation 3 is in force"), "{told}");
+    assert_eq!(std::fs::read_to_string(world.dir().join("policy.toml")).unwrap(), first);
+    let aside = world.dir().join("policy.toml.before-rollback-to-1");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), broken);
+    let found = history(&world);
+    let (how, was_applied, generation, changes) = entry(&found[3]);
+    assert_eq!((how, was_applied, generation), ("rollback to 1", true, 3));
+    assert!(changes.starts_with("gone no-social"), "{changes}");
+    let refused = world.command("rollback 9");
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("generation 9 is not kept; these are: 1, 2, 3"), "{}", refused.stderr);
+
+    // Whoever rewrites the history is seen.
+    let file = world.dir().join("state/history.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("new no-social", "new no-harm", 1)).unwrap();
+    let told = world.command("history");
+    assert_eq!(told.code, Some(1));
+    assert!(told.text().contains("THIS DOES NOT FOLLOW"), "{}", told.text());
+}
+
+/// The name of the user that runs the tests.
+fn own_name() -> String {
+    let out = std::process::Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_logged_flow_is_explained_by_the_generation_of_its_time() {
+    let origin = Origin::http(|_| Answer::ok("hello"));
+    let mut setup = Setup::default();
+    setup.policy = setup
+        .policy
+        .replace("domains = [\"social.example\"]", "lists = [{ path = \"social.txt\", format = \"plain\" }]");
+    let list = |text: &str| vec![("social.txt".to_owned(), text.to_owned())];
+    setup.beside = list("social.example\n");
+    let world = World::start(&setup);
+    Wire::connect(world.proxy()).get(&format!("http://{SOCIAL}:{}/", origin.port()));
+    let record = world.record("of the flow", |record| record.text("host") == SOCIAL);
+    setup.beside = list("other.example\n");
+    setup.policy += NO_SOCIAL;
+    world.reload(&setup);
+    let flow = record.text("flow").to_owned();
+    let told: Value =
+        serde_json::from_str(&world.command(&format!("explain --log-id {flow} --json")).ok().text()).unwrap();
+    assert_eq!((&told["category"], &told["action"]), (&"social-media".into(), &"allow".into()), "{told}");
+    assert_eq!((&told["logged"]["generation"], &told["logged"]["tube"]), (&1.into(), &"social".into()), "{told}");
+    let told = world.command(&format!("explain --log-id {flow}")).ok().text();
+    assert!(told.contains("generation 1, which was in force when the flow opened"), "{told}");
+
+    // Without its generation, today's files say it, and are named.
+    std::fs::remove_dir_all(world.dir().join("state/generations")).unwrap();
+    let told: Value =
+        serde_json::from_str(&world.command(&format!("explain --log-id {flow} --json")).ok().text()).unwrap();
+    assert_eq!((&told["category"], &told["logged"]["generation"]), (&"other".into(), &Value::Null), "{told}");
+    let unknown = world.command("explain --log-id 0-0");
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("no flow 0-0 in"), "{}", unknown.stderr);
+}

@@ -7,12 +7,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Side;
 use super::answer::{Answer, differ};
-use crate::base::{Host, Name, Target};
+use crate::cli::logged::Record;
 use crate::cli::write;
 use crate::flow::{Question, Verdict};
 
@@ -44,23 +43,6 @@ pub struct Kind {
     pub clients: u64,
     /// The names that most of them went to, and how many each.
     pub names: Vec<(String, u64)>,
-}
-
-/// As much of a record as is judged.
-#[derive(Deserialize)]
-struct Record<'a> {
-    #[serde(borrow)]
-    time: &'a str,
-    flow: &'a str,
-    client: &'a str,
-    #[serde(default)]
-    user: Option<&'a str>,
-    host: Option<&'a str>,
-    port: Option<u16>,
-    #[serde(default)]
-    duration_ms: f64,
-    #[serde(default)]
-    sni: Option<&'a str>,
 }
 
 /// One flow whose answer is another, for who wants to see each.
@@ -193,7 +175,7 @@ fn count(old: &Side, new: &Side, text: &[u8], each: bool, tell: &mut dyn FnMut(u
 
 impl Count {
     fn judge(&mut self, old: &Side, new: &Side, record: &Record<'_>, each: bool) {
-        let Some((target, hello, at)) = asked(record) else {
+        let Some((target, hello, at)) = record.asked() else {
             self.skipped += 1;
             return;
         };
@@ -227,16 +209,4 @@ impl Count {
             }
         }
     }
-}
-
-/// Where a flow went, what its hello said, and the second in which it opened.
-fn asked(record: &Record<'_>) -> Option<(Target, Option<Name>, Timestamp)> {
-    let host: Host = record.host?.parse().ok()?;
-    let ended: Timestamp = record.time.parse().ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "a flow's duration in milliseconds")]
-    let lasted = SignedDuration::from_millis(record.duration_ms.max(0.0) as i64);
-    let opened = ended.checked_sub(lasted).ok()?;
-    let at = Timestamp::from_second(opened.as_second()).ok()?;
-    let hello = record.sni.and_then(|name| name.parse().ok());
-    Some((Target { host, port: record.port? }, hello, at))
 }

@@ -4,6 +4,7 @@ mod example;
 mod any_input;
 mod contradictions;
 mod disk;
+mod generation;
 mod hints;
 mod mistakes;
 mod settings;

@@ -11,10 +11,10 @@ use crate::category::Catalog;
 use crate::config::{Config, Keep, Outcome, read};
 
 /// A configuration on disk with one list.
-struct Place(TempDir);
+pub(super) struct Place(TempDir);
 
 impl Place {
-    fn new(item: &str) -> Self {
+    pub(super) fn new(item: &str) -> Self {
         let place = Place(tempfile::tempdir().unwrap());
         let lists = format!("lists = [{{ path = \"list.txt\", format = \"plain\"{item} }}]");
         place.write("clearway.toml", GATEWAY);
@@ -22,20 +22,20 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
     /// A list of so many names.
-    fn list(&self, count: usize) {
+    pub(super) fn list(&self, count: usize) {
         self.write("list.txt", &(0..count).map(|number| format!("n{number}.example\n")).collect::<String>());
     }
 
-    fn read(&self, keep: Keep) -> Outcome {
+    pub(super) fn read(&self, keep: Keep) -> Outcome {
         read(&self.path("clearway.toml"), now(), keep)
     }
 

@@ -5,8 +5,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 use super::*;
 use crate::portal::view::{
-    AdmissionView, BoxFuture, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView, ReloadOutcome,
-    Status, TubeView, WatchView, WayView,
+    AdmissionView, Asked, BoxFuture, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedView,
+    ReloadOutcome, Status, TubeView, WatchView, WayView,
 };
 use crate::portal::{AskError, ask};
 use hyper::{Method, StatusCode};
@@ -83,7 +83,7 @@ impl Gateway for Made {
         if self.ready.load(SeqCst) { Ok(()) } else { Err(vec!["listener staff is not bound".into()]) }
     }
 
-    fn reload(&self) -> BoxFuture<ReloadOutcome> {
+    fn reload(&self, _: Asked) -> BoxFuture<ReloadOutcome> {
         Box::pin(async { ReloadOutcome { applied: false, generation: 3, problems: vec!["a mistake".into()] } })
     }
 

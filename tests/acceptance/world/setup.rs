@@ -74,6 +74,8 @@ pub struct Setup {
     pub pseudonymise: bool,
     /// The policy file.
     pub policy: String,
+    /// Files beside it: names and texts.
+    pub beside: Vec<(String, String)>,
     /// The gateway's environment.
     pub env: Vec<(String, String)>,
     /// The most descriptors the gateway may open.
@@ -99,6 +101,7 @@ impl Default for Setup {
             ports: "[\"1-65535\"]".to_owned(),
             pseudonymise: false,
             policy: POLICY.to_owned(),
+            beside: Vec::new(),
             env: Vec::new(),
             descriptors: None,
         }
@@ -184,7 +187,9 @@ ports = {ports}
 
     /// Writes both files. Each is put in place whole, so that a reload never reads half a file.
     pub fn write(&self, dir: &Path) {
-        for (name, text) in [("clearway.toml", self.gateway_file()), ("policy.toml", self.policy.clone())] {
+        let own = [("clearway.toml", self.gateway_file()), ("policy.toml", self.policy.clone())];
+        let own = own.map(|(name, text)| (name.to_owned(), text));
+        for (name, text) in own.iter().chain(&self.beside) {
             let fresh = dir.join(format!("{name}.new"));
             std::fs::write(&fresh, text).unwrap();
             std::fs::rename(fresh, dir.join(name)).unwrap();
