@@ -1,6 +1,7 @@
 //! Weekly windows of local time: `Mon-Fri 12:00-14:00 except bank-holidays`, `Sat,Sun 00:00-24:00`, `22:00-06:00`.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use jiff::civil::{Date, Weekday};
@@ -46,6 +47,7 @@ pub enum WindowError {
 
 const DAY: u16 = 24 * 60;
 const WEEK: usize = 7 * 24 * 60;
+const WORDS: usize = WEEK.div_ceil(64);
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 impl Window {
@@ -81,7 +83,7 @@ impl Window {
     /// Whether this window is open whenever the other is. Exact but for the hours that summer time moves.
     pub fn contains(&self, other: &Window) -> bool {
         if !self.except_bank_holidays {
-            return other.minutes().iter().zip(self.minutes()).all(|(of, own)| !of || own);
+            return other.minutes().iter().zip(self.minutes()).all(|(of, own)| of & !own == 0);
         }
         // A holiday takes away a whole opening, also its part after midnight. So each opening of the other must lie in
         // the one of this window that the same holidays take away.
@@ -89,9 +91,14 @@ impl Window {
         opening && other.except_bank_holidays && other.days & !self.days == 0
     }
 
+    /// Whether it stays closed on bank holidays.
+    pub fn spares_bank_holidays(&self) -> bool {
+        self.except_bank_holidays
+    }
+
     /// Whether the two are ever open together.
     pub fn meets(&self, other: &Window) -> bool {
-        self.minutes().iter().zip(other.minutes().iter()).any(|(own, of)| *own && *of)
+        self.minutes().iter().zip(other.minutes().iter()).any(|(own, of)| own & of != 0)
     }
 
     /// From when to when it is open, if it opens on this date.
@@ -109,15 +116,27 @@ impl Window {
         Some((moment(self.opens)?, moment(self.closes)?))
     }
 
-    /// Each minute of a week without holidays.
-    fn minutes(&self) -> Vec<bool> {
-        let mut week = vec![false; WEEK];
+    /// Each minute of a week without holidays, a bit each: a policy's windows are compared by the hundred thousand.
+    fn minutes(&self) -> [u64; WORDS] {
+        let mut week = [0; WORDS];
         for day in (0..7usize).filter(|day| self.days & (1 << day) != 0) {
-            for minute in self.opens..self.closes {
-                week[(day * usize::from(DAY) + usize::from(minute)) % WEEK] = true;
-            }
+            let midnight = day * usize::from(DAY);
+            let (opens, closes) = (midnight + usize::from(self.opens), midnight + usize::from(self.closes));
+            // What goes on after Sunday is the beginning of the week.
+            set(&mut week, opens.min(WEEK)..closes.min(WEEK));
+            set(&mut week, opens.max(WEEK) - WEEK..closes.max(WEEK) - WEEK);
         }
         week
+    }
+}
+
+/// Sets a range of bits.
+fn set(week: &mut [u64; WORDS], bits: Range<usize>) {
+    for (at, word) in week.iter_mut().enumerate().take(bits.end.div_ceil(64)).skip(bits.start / 64) {
+        let (from, to) = (bits.start.max(at * 64) - at * 64, bits.end.min(at * 64 + 64) - at * 64);
+        if from < to {
+            *word |= (u64::MAX >> (64 - (to - from))) << from;
+        }
     }
 }
 
@@ -307,6 +326,23 @@ mod tests {
             closes: opens + length,
             except_bank_holidays,
         })
+    }
+
+    proptest! {
+        /// Compared minute by minute: what the bits of a week say.
+        #[test]
+        fn bits_of_a_week_are_its_minutes(window in windows()) {
+            let mut week = vec![false; WEEK];
+            for day in (0..7usize).filter(|day| window.days & (1 << day) != 0) {
+                for minute in window.opens..window.closes {
+                    week[(day * usize::from(DAY) + usize::from(minute)) % WEEK] = true;
+                }
+            }
+            let bits = window.minutes();
+            for (minute, open) in week.iter().enumerate() {
+                prop_assert_eq!(bits[minute / 64] >> (minute % 64) & 1 == 1, *open, "{} at {}", window, minute);
+            }
+        }
     }
 
     proptest! {

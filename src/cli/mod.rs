@@ -5,6 +5,7 @@ pub mod args;
 pub mod ask;
 pub mod audit;
 pub mod check;
+pub mod day;
 pub mod demo;
 pub mod diff;
 pub mod explain;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
@@ -147,6 +148,8 @@ pub(super) struct GatewayFile {
 /// What `policy.toml` says.
 pub(super) struct PolicyFile {
     pub(super) calendar: Calendar,
+    /// Those of the calendar, where they stand.
+    pub(super) bank_holidays: Vec<Placed<Date>>,
     pub(super) default: Action,
     pub(super) categories: Categories,
     pub(super) groups: Vec<client::Draft>,
@@ -265,13 +268,15 @@ impl Files<'_> {
 
     fn unreadable(&self, file: &Arc<Path>, named: Option<&Place>, error: &io::Error) {
         let hint = match (named, error.kind()) {
-            (None, _) => "name the file with `-c FILE`",
             (_, io::ErrorKind::FileTooLarge) => "take out what nobody asks for, or split it",
             (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
                 "name a regular file, or a link to one; nothing else is opened"
             }
             (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
             (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",
+            (None, _) => {
+                "is the path right? It should lead to the file of a gateway, `clearway.toml`; `--help` says how to name it"
+            }
             (Some(_), _) => "a relative path is relative to the file that names it",
         };
         let message = format!("cannot read {}: {}", super::value::quoted(&file.display().to_string()), reason(error));
@@ -319,9 +324,17 @@ fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
     let errors = files.problems.errors();
     let calendar = Calendar { zone: parts.gateway.zone.clone(), bank_holidays: Default::default() };
     let categories = Categories::default();
-    let (groups, rules, tests) = (Vec::new(), Vec::new(), Vec::new());
-    let default = Action::Block;
-    let mut policy = PolicyFile { calendar, default, categories, groups, rules, tests, faulty: true, broken: true };
+    let mut policy = PolicyFile {
+        calendar,
+        bank_holidays: Vec::new(),
+        default: Action::Block,
+        categories,
+        groups: Vec::new(),
+        rules: Vec::new(),
+        tests: Vec::new(),
+        faulty: true,
+        broken: true,
+    };
     let Some(named) = &parts.gateway.policy else { return policy };
     let path = gateway::beside(&named.place.text.file, &named.value);
     let Some(text) = files.open(&path, Some(&named.place)) else { return policy };
@@ -331,7 +344,8 @@ fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
     let scope = Scope { text: &text, problems: files.problems };
     let mut root = Table::root(scope, &title(&path), &document);
     policy.default = policy::default(&mut root);
-    policy.calendar.bank_holidays = policy::bank_holidays(&mut root);
+    policy.bank_holidays = policy::bank_holidays(&mut root);
+    policy.calendar.bank_holidays = policy.bank_holidays.iter().map(|day| day.value).collect();
     policy.categories = category::categories(&mut root, files);
     policy.groups = client::groups(&mut root);
     policy.rules = policy::rules(&mut root);
@@ -384,18 +398,23 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     if policy.broken {
         return;
     }
+    let today = policy.calendar.local(now).date();
     if !policy.faulty {
         lint::category::unused(problems, &policy.categories, &policy.rules);
+        lint::calendar::bank_holidays(problems, &policy.bank_holidays, &policy.rules, &parts.tubes, today);
     }
+    lint::category::two_tubes(problems, &policy.categories);
+    lint::category::lifted(problems, &policy.categories, &policy.rules, today);
     lint::category::empty_clinical(problems, &policy.categories, &parts.tubes);
     lint::list::formats(problems, &policy.categories);
     lint::list::rejected(problems, &policy.categories);
     lint::list::public_suffixes(problems, &policy.categories);
     lint::list::notices(problems, &policy.categories, &policy.rules, policy.default);
     lint::client::groups(problems, &policy.groups);
-    let today = policy.calendar.local(now).date();
     lint::rule::expired(problems, &policy.rules, today);
+    lint::rule::closed(problems, &policy.rules, &policy.calendar, now);
     lint::rule::covered(problems, &policy.rules, today);
+    lint::rule::untranslated(problems, &policy.rules, today);
     lint::rule::double_windows(problems, &policy.rules);
     lint::rule::blocks_with_tube(problems, &policy.rules);
 }

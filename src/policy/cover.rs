@@ -3,6 +3,10 @@
 use super::spec::Rule;
 use crate::base::Window;
 
+/// Rules beyond this are best not compared with each other: the work grows with the square, and a check should take no
+/// longer than a person waits.
+pub const COMPARED: usize = 500;
+
 /// A rule that never decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Covered {
@@ -50,15 +54,21 @@ fn choices<T>(list: &[T]) -> impl Iterator<Item = Option<&T>> {
     list.iter().map(Some).chain(list.is_empty().then_some(None))
 }
 
-fn names<I: PartialEq>(list: &[I], choice: Option<&I>) -> bool {
+pub(super) fn names<I: PartialEq>(list: &[I], choice: Option<&I>) -> bool {
     list.is_empty() || choice.is_some_and(|choice| list.contains(choice))
+}
+
+/// Whether the outer windows are open whenever the inner ones are; no windows are all the time.
+pub(super) fn holds_within(outer: &[Window], inner: &[Window], always: Option<&Window>) -> bool {
+    choices(inner).all(|when| holds(outer, when.or(always)))
 }
 
 fn holds(windows: &[Window], choice: Option<&Window>) -> bool {
     windows.is_empty() || choice.is_some_and(|choice| windows.iter().any(|window| window.contains(choice)))
 }
 
-fn outlasts(earlier: &Rule, rule: &Rule) -> bool {
+/// Whether the earlier rule is in force for as long as the other.
+pub(super) fn outlasts(earlier: &Rule, rule: &Rule) -> bool {
     match (earlier.expires, rule.expires) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -67,6 +77,6 @@ fn outlasts(earlier: &Rule, rule: &Rule) -> bool {
 }
 
 /// What a rule without `when` is compared as.
-fn always() -> Option<Window> {
+pub(super) fn always() -> Option<Window> {
     "00:00-24:00".parse().ok()
 }

@@ -299,6 +299,23 @@ mod tests {
                 }
             }
         }
+
+        /// A rule never decides of a category of which it clashes with one that always wins.
+        #[test]
+        fn a_rule_never_decides_of_what_an_earlier_one_always_says_the_opposite(
+            rules in rules(8),
+            questions in prop::collection::vec(asked(), 24),
+        ) {
+            let turns = [Action::Allow, Action::Block].into_iter().cycle();
+            let rules: Vec<Rule> = rules.into_iter().zip(turns).map(|(rule, action)| Rule { action, ..rule }).collect();
+            let clashes: Vec<_> = crate::policy::clashes(&rules).into_iter().filter(|clash| clash.never).collect();
+            for (to, from, at) in questions {
+                let Some(place) = naive(&rules, &to, &from, at) else { continue };
+                let about = |of: &[CategoryId]| of.is_empty() || of.iter().any(|id| to.contains(id));
+                let clash = clashes.iter().find(|clash| clash.rule == place && about(&clash.to));
+                prop_assert!(clash.is_none(), "{:?} at {}", clash, at);
+            }
+        }
     }
 
     #[test]

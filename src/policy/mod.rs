@@ -10,9 +10,13 @@ pub mod decide;
 pub mod trace;
 mod edge;
 pub mod cover;
+pub mod clash;
+pub mod tongue;
 
-pub use cover::{Covered, covered};
+pub use clash::{Clash, clashes};
+pub use cover::{COMPARED, Covered, covered};
 pub use decide::Policy;
 pub use question::{Decision, Question};
 pub use spec::{Action, Expect, Rule, Spec, Test, Text};
+pub use tongue::{Tongue, untranslated};
 pub use trace::{Condition, Step, Trace};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::tongue::Tongue;
 use crate::base::{CategoryId, EgressId, GroupId, RuleId, Source, Target, TubeId, Window};
 
 /// The rules in the order of the file, and what holds where none matches.
@@ -72,6 +73,24 @@ pub struct Text {
     pub en: Option<String>,
     /// Welsh.
     pub cy: Option<String>,
+}
+
+impl Rule {
+    /// Whether its last day is over.
+    pub fn has_lapsed(&self, today: Date) -> bool {
+        self.expires.is_some_and(|last| last < today)
+    }
+}
+
+impl Text {
+    /// The language it is written in, where that is one only. A text without a language counts as English.
+    pub fn only(&self) -> Option<Tongue> {
+        match (&self.en, &self.cy) {
+            (Some(_), None) => Some(Tongue::English),
+            (None, Some(_)) => Some(Tongue::Welsh),
+            _ => None,
+        }
+    }
 }
 
 /// One `[[test]]`: what a flow must be answered.

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::answer::{Answer, Kind};
-use super::day::{Day, TIMES};
 use super::finding::About;
 use super::sheet::{Cell, Row, Sheet};
+use crate::cli::day::{Day, TIMES};
 
 /// Text that a browser shows as it is, also inside an attribute.
 struct Plain<'a>(&'a str);

@@ -20,7 +20,12 @@ pub struct Service {
 impl Service {
     /// Whether patients' business depends on it.
     pub fn is_care(&self) -> bool {
-        matches!(self.group, "clinical" | "mail")
+        self.is_clinical() || self.group == "mail"
+    }
+
+    /// Whether somebody waits beside a patient while it waits.
+    pub fn is_clinical(&self) -> bool {
+        self.group == "clinical"
     }
 }
 
@@ -64,7 +69,7 @@ mod tests {
         let service = service("mail | Post | mail.example | a.example, b.example").unwrap();
         assert_eq!((service.group, service.name, service.host), ("mail", "Post", "mail.example"));
         assert_eq!(service.companions.iter().map(|(host, _)| *host).collect::<Vec<_>>(), ["a.example", "b.example"]);
-        assert!(service.is_care());
+        assert!(service.is_care() && !service.is_clinical());
         for line in ["", "# mail | Post | mail.example |", "mail | Post", "mail | Post | not a host |"] {
             assert_eq!(super::service(line), None, "{line}");
         }

@@ -1,11 +1,11 @@
 //! What a policy's answers about the panel say against each other, and what they do to care. Pure.
 
 use super::answer::{Answer, Kind};
-use super::day::Day;
 use super::finding::{About, Finding};
 use super::panel::Service;
 use crate::base::Source;
 use crate::category::Category;
+use crate::cli::day::Day;
 
 /// What two hosts of a service are answered at the same moment.
 type Kinds = (Kind, Kind);
@@ -84,6 +84,8 @@ fn care(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     for one in asked.iter().filter(|one| one.service.is_care()) {
         let blocked = one.answers.map(Answer::is_blocked);
         let waits = one.answers.map(|answer| !answer.is_blocked() && answer.kind != Kind::Clear);
+        // Mail that waits a second behind others delays nobody's treatment; mail that is blocked does.
+        let waits = waits.map(|waits| *waits && one.service.is_clinical());
         for (kind, when) in [(About::CareBlocked, blocked), (About::CareWaits, waits)] {
             let Some(answer) = first(&one.answers, &when) else { continue };
             let (what, why, source) = wrong(ground, answer);
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn care_must_never_be_blocked_and_rides_in_the_clear_tube() {
+    fn care_must_never_be_blocked_and_what_is_clinical_rides_in_the_clear_tube() {
         for (own, line, words) in [
             (["block"; 3], 9, "blocked by rule `no` at all three times, as `named`"),
             (["clear", "block", "clear"], 9, "blocked by rule `no` at lunch, as `named`"),
@@ -237,7 +239,9 @@ mod tests {
                 "not in the clear tube but in `-` at all three times: no category has it; category `clinical` could",
             ),
         ] {
-            assert_eq!(found("mail", own, &[]), [(line, format!("A: {words}"))]);
+            let told = [(line, format!("A: {words}"))];
+            assert_eq!(found("clinical", own, &[]), told);
+            assert_eq!(found("mail", own, &[]), if own.contains(&"block") { &told[..] } else { &[] }, "mail may wait");
             assert_eq!(found("social", own, &[]), []);
         }
         assert_eq!(found("clinical", ["clear"; 3], &[]), []);

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::answer::{Answer, Kind};
 use super::contradictions;
-use super::day::{Day, TIMES};
 use super::example;
 use super::finding::Finding;
 use super::panel::Service;
@@ -12,6 +11,7 @@ use super::services::{self, Asked, Ground};
 use super::trust::Trust;
 use crate::base::{Source, Target};
 use crate::category::OTHER;
+use crate::cli::day::{Day, TIMES};
 
 /// The whole comparison.
 #[derive(Debug, Serialize)]

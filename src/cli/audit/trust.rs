@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::answer::Answer;
-use super::day::{self, Day};
 use crate::base::Target;
 use crate::cli::args::ConfigFile;
+use crate::cli::day::{self, Day};
 use crate::cli::load;
 use crate::config::Config;
 use crate::flow::{Plan, Question};
@@ -35,9 +35,7 @@ impl Trust {
         let file = if named.is_dir() { named.join("clearway.toml") } else { named.to_owned() };
         let config = load::config(&ConfigFile { file: Some(file.clone()) })?;
         let plan = load::plan(&config)?;
-        let date = day::working_day(&config.calendar, now);
-        let moments = day::moments(&config.calendar, date);
-        let moments = moments.unwrap_or(Day { morning: now, lunch: now, night: now });
+        let (date, moments) = day::working_day(&config.calendar, now);
         Ok(Trust { name: config.name.clone(), file, config, plan, date, moments })
     }
 

@@ -9,10 +9,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
 use super::args::{ConfigFile, Diff};
-use super::{INTERNAL, NO, load, write};
+use super::{INTERNAL, NO, day, load, write};
 use crate::base::clock;
 use crate::config::{Change, Config};
 use crate::flow::Plan;
@@ -49,7 +47,8 @@ pub fn run(asked: &Diff) -> u8 {
     if asked.each {
         return u8::from(replay.is_some_and(|replay| replay.changed > 0));
     }
-    let times = times(&new, clock::wall());
+    let (_, moments) = day::working_day(&new.config.calendar, clock::wall());
+    let times: Vec<_> = day::WORDS.into_iter().zip(moments.each().into_iter().copied()).collect();
     let changes =
         Changes { rules: Change::of(&old.config, &new.config), names: names::Names::of(&old, &new, &times), replay };
     write::line(&if asked.json { words::json(&changes) } else { words::text(&changes) });
@@ -68,20 +67,4 @@ fn side(path: &Path) -> Result<Side, u8> {
     let config = load::config(&ConfigFile { file: Some(file) })?;
     let plan = load::plan(&config)?;
     Ok(Side { config, plan })
-}
-
-/// Morning, lunch and night of the next working day, each with its word.
-fn times(side: &Side, now: Timestamp) -> Vec<(&'static str, Timestamp)> {
-    let calendar = &side.config.calendar;
-    let first = calendar.local(now).date();
-    let works =
-        |date: &jiff::civil::Date| date.weekday().to_monday_zero_offset() < 5 && !calendar.bank_holidays.contains(date);
-    let day = first.series(jiff::ToSpan::days(1)).find(works).unwrap_or(first);
-    [("in the morning", 10, 0), ("at lunch", 12, 30), ("at night", 22, 0)]
-        .into_iter()
-        .filter_map(|(word, hour, minute)| {
-            let at = calendar.zone.to_timestamp(day.at(hour, minute, 0, 0)).ok()?;
-            Some((word, at))
-        })
-        .collect()
 }

@@ -1,6 +1,5 @@
 //! `default`, `bank-holidays`, `[[rule]]` and `[[test]]`.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::civil::{Date, DateTime};
@@ -22,6 +21,7 @@ pub(in crate::config) struct RuleDraft {
     pub(in crate::config) from: Vec<Place>,
     pub(in crate::config) when: Vec<Place>,
     pub(in crate::config) tube: Option<Place>,
+    pub(in crate::config) reason: Option<Place>,
     pub(in crate::config) expires: Option<Place>,
     /// Something in it is wrong, so that what it says is not to be trusted.
     pub(in crate::config) faulty: bool,
@@ -76,8 +76,8 @@ pub(in crate::config) fn default(root: &mut Table<'_>) -> Action {
 }
 
 /// Reads `bank-holidays`.
-pub(in crate::config) fn bank_holidays(root: &mut Table<'_>) -> BTreeSet<Date> {
-    root.list::<Date>("bank-holidays").unwrap_or_default().into_iter().map(|day| day.value).collect()
+pub(in crate::config) fn bank_holidays(root: &mut Table<'_>) -> Vec<Placed<Date>> {
+    root.list::<Date>("bank-holidays").unwrap_or_default()
 }
 
 /// Reads every `[[rule]]`.
@@ -103,7 +103,8 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
     let watches = table.choice("mode", MODES).is_some_and(|mode| mode.value);
     let tube = table.take::<String>("tube");
     let owner = table.take::<String>("owner").map(|owner| owner.value);
-    let reason = table.value("reason").map(|value| reason(&value)).unwrap_or_default();
+    let reason = table.value("reason").map(|value| (reason(&value), value.place));
+    let (reason, reason_at) = reason.map_or_else(Default::default, |(text, place)| (text, Some(place)));
     let expires = table.take::<Date>("expires");
     let (name, name_at) = match name {
         Some(Placed { value: Label(name), place }) => (name, place),
@@ -131,6 +132,7 @@ fn rule(mut table: Table<'_>) -> RuleDraft {
         from: from_at,
         when: when_at,
         tube: tube.map(|tube| tube.place),
+        reason: reason_at,
         expires: expires.map(|day| day.place),
         faulty: problems.errors() > errors,
     }

@@ -1,13 +1,17 @@
-//! Categories that do nothing, and clinical ones that are empty.
+//! Categories that do nothing or less than they say, and clinical ones that are empty.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::category::Category;
+use jiff::civil::Date;
+
+use crate::base::TubeId;
+use crate::category::{Category, Pattern};
 use crate::config::check::category::{Categories, Draft};
 use crate::config::check::policy::RuleDraft;
 use crate::config::check::tube;
 use crate::config::problem::Problems;
 use crate::config::text::Place;
+use crate::policy::Action;
 
 /// Warns of categories that give no tube and that no rule names. A protected one still shields its names from lists.
 pub(in crate::config) fn unused(problems: &Problems, categories: &Categories, rules: &[RuleDraft]) {
@@ -45,6 +49,56 @@ fn empty_lists(problems: &Problems, category: &Category) {
         let message = format!("a list of the clinical category `{}` has no entry", category.id);
         let hint = "fill in the names of your clinical systems, one a line; until then their flows may ride elsewhere";
         problems.warning(&Place::of_line(&list.path, 1, ""), message, hint);
+    }
+}
+
+/// Warns of entries that stand in two categories with different tubes: of equal ones that of the first category wins. A
+/// longer name or prefix with another tube is how an exception is written, and lists may well share names.
+pub(in crate::config) fn two_tubes(problems: &Problems, categories: &Categories) {
+    let mut first: HashMap<&Pattern, (&Category, &TubeId, u32)> = HashMap::new();
+    for (category, draft) in both(categories).filter(|(_, draft)| !draft.faulty) {
+        let Some(tube) = &category.tube else { continue };
+        for (entry, own) in category.entries.iter().zip(&draft.own) {
+            let (winner, given, line) = *first.entry(&entry.pattern).or_insert((category, tube, own.line()));
+            if given != tube {
+                let message = format!(
+                    "`{}` never rides in tube `{tube}` as category `{}` says: `{}` (line {line}) has it too, comes \
+                     first and gives it tube `{given}`",
+                    entry.pattern, category.id, winner.id
+                );
+                problems.warning(own, message, "take it out of one of them");
+            }
+        }
+    }
+}
+
+/// Warns of categories whose tube a rule for everybody, at all times, replaces by another.
+pub(in crate::config) fn lifted(problems: &Problems, categories: &Categories, rules: &[RuleDraft], today: Date) {
+    for (category, draft) in both(categories).filter(|(_, draft)| !draft.faulty) {
+        let Some(own) = &draft.tube else { continue };
+        let named = |draft: &&RuleDraft| draft.rule.to.is_empty() || draft.rule.to.contains(&category.id);
+        let decides = |draft: &&RuleDraft| named(draft) && !draft.rule.watches && !draft.rule.has_lapsed(today);
+        for RuleDraft { rule, faulty, .. } in rules.iter().filter(decides) {
+            let allows = rule.action == Action::Allow;
+            let lifts = rule.tube.as_ref().filter(|tube| allows && **tube != own.value);
+            if *faulty || (allows && lifts.is_none()) {
+                // Some of its flows ride where the category says.
+                break;
+            }
+            if !rule.from.is_empty() || !rule.when.is_empty() || rule.expires.is_some() {
+                continue;
+            }
+            if let Some(tube) = lifts.filter(|_| !rule.to.is_empty()) {
+                let (id, line) = (&rule.id, rule.source.line);
+                let message = format!(
+                    "tube `{}` of category `{}` has no effect: rule `{id}` (line {line}) always lifts it into `{tube}`",
+                    own.value, category.id
+                );
+                let hint = format!("write `tube = \"{tube}\"` here, or say in the rule for whom or when");
+                problems.warning(&own.place, message, hint);
+            }
+            break;
+        }
     }
 }
 

@@ -18,23 +18,24 @@ fn the_example_has_no_error_and_only_true_warnings() {
         lines(&outcome.problems),
         [
             "warning tests/fixtures/example/clearway.toml:18:47 `intranet.example.wales.nhs.uk` is at 127.0.0.1, which `[guard] deny` refuses",
+            "warning tests/fixtures/example/policy.toml:4:46 the bank holidays run out on 2027-01-01: then `Mon-Fri 12:00-14:00 except bank-holidays` leaves no day out",
             "warning tests/fixtures/example/policy.toml:26:11 the users of group `communications` never match: no listener asks for a login",
         ]
     );
-    assert_eq!(outcome.count(), (0, 2));
+    assert_eq!(outcome.count(), (0, 3));
 }
 
 #[test]
 fn the_day_after_its_last_the_examples_exception_has_expired() {
     let outcome = read(example(), "2027-03-31T22:59:59Z".parse().unwrap(), Keep::Look);
-    assert_eq!(outcome.count(), (0, 2), "23:59:59 on the last day, in summer time");
+    assert_eq!(outcome.count(), (0, 3), "23:59:59 on the last day, in summer time");
     let outcome = read(example(), "2027-03-31T23:00:00Z".parse().unwrap(), Keep::Look);
     assert_eq!(
-        lines(&outcome.problems)[2],
+        lines(&outcome.problems)[3],
         "warning tests/fixtures/example/policy.toml:47:11 rule `communications-team` expired on 2027-03-31 and no longer does anything"
     );
     assert_eq!(
-        outcome.problems[2].hint,
+        outcome.problems[3].hint,
         "ask Head of Communications whether it is still needed: take it away, or set a new day"
     );
 }

@@ -416,7 +416,7 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     );
     assert_eq!(
         render(&outcome.problems, false),
-        "error: cannot read \"etc/clearway.toml\": it does not exist\n--> etc/clearway.toml:1:1\n = hint: name the file with `-c FILE`\n\n"
+        "error: cannot read \"etc/clearway.toml\": it does not exist\n--> etc/clearway.toml:1:1\n = hint: is the path right? It should lead to the file of a gateway, `clearway.toml`; `--help` says how to name it\n\n"
     );
     let mut bad = GATEWAY.as_bytes().to_vec();
     bad.extend(b"# caf\xe9\n");

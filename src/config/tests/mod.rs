@@ -2,6 +2,7 @@
 
 mod example;
 mod any_input;
+mod contradictions;
 mod disk;
 mod generation;
 mod hints;

@@ -2,7 +2,7 @@
 
 use super::world::{GATEWAY, POLICY, World, change, lines};
 
-fn warnings(gateway: &str, policy: &str, list: &str) -> Vec<String> {
+pub(super) fn warnings(gateway: &str, policy: &str, list: &str) -> Vec<String> {
     let outcome = World::new(gateway, policy).with("etc/list.txt", list).read();
     assert!(outcome.config.is_some(), "{:#?}", lines(&outcome.problems));
     lines(&outcome.problems)
@@ -59,7 +59,7 @@ fn tubes_and_ways_out_that_nothing_uses_are_named() {
     ];
     assert_eq!(warnings(&gateway, POLICY, ""), expected);
     // By a rule, by the category of what is in none, for lying around another; and the last of the link has `other`.
-    let lift = "[[rule]]\nname = \"r\"\naction = \"allow\"\nto = [\"social\"]\ntube = \"idle\"\n";
+    let lift = "[[rule]]\nname = \"r\"\naction = \"allow\"\nto = [\"social\"]\nfrom = [\"team\"]\ntube = \"idle\"\n";
     assert_eq!(warnings(&gateway, &format!("{POLICY}{lift}"), ""), expected[1..]);
     let other = "[category.other]\ntube = \"idle\"\n";
     assert_eq!(warnings(&gateway, &format!("{POLICY}{other}"), ""), expected[1..]);

@@ -1,4 +1,4 @@
-//! An ordinary working day of a Trust, and the three moments of it at which a policy is asked.
+//! An ordinary working day, and the three moments of it at which a policy is asked.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
@@ -19,6 +19,9 @@ pub struct Day<T> {
 
 /// What the moments are called, and when they are: hour and minute of the gateway's own zone.
 pub const TIMES: [(&str, i8, i8); 3] = [("morning", 10, 0), ("lunch", 12, 30), ("night", 22, 0)];
+
+/// The moments as sentences say them.
+pub const WORDS: [&str; 3] = ["in the morning", "at lunch", "at night"];
 
 impl<T> Day<T> {
     /// Asks about each moment in turn.
@@ -51,8 +54,7 @@ impl<T: PartialEq> Day<T> {
 impl Day<bool> {
     /// The moments for which it holds, in words: `in the morning and at lunch`.
     pub fn when(&self) -> String {
-        let names = ["in the morning", "at lunch", "at night"];
-        let held: Vec<&str> = names.into_iter().zip(self.each()).filter_map(|(name, on)| on.then_some(name)).collect();
+        let held: Vec<&str> = WORDS.into_iter().zip(self.each()).filter_map(|(name, on)| on.then_some(name)).collect();
         match held.as_slice() {
             [_, _, _] => "at all three times".to_owned(),
             held => held.join(" and "),
@@ -60,8 +62,14 @@ impl Day<bool> {
     }
 }
 
-/// The first day after today that is neither of a weekend nor a bank holiday of this calendar.
-pub fn working_day(calendar: &Calendar, now: Timestamp) -> Date {
+/// The first day after today that is neither of a weekend nor a bank holiday of this calendar, and its three moments.
+pub fn working_day(calendar: &Calendar, now: Timestamp) -> (Date, Day<Timestamp>) {
+    let date = next(calendar, now);
+    // None has no moments but at the ends of the supported calendar.
+    (date, moments(calendar, date).unwrap_or(Day { morning: now, lunch: now, night: now }))
+}
+
+fn next(calendar: &Calendar, now: Timestamp) -> Date {
     // More holidays in a row than a year has days are a mistake; then any day will do.
     const FURTHEST: usize = 366;
     let today = calendar.local(now).date();
@@ -71,8 +79,7 @@ pub fn working_day(calendar: &Calendar, now: Timestamp) -> Date {
     days.into_iter().find(works).unwrap_or(today)
 }
 
-/// The three moments of a date. `None` only at the ends of the supported calendar.
-pub fn moments(calendar: &Calendar, date: Date) -> Option<Day<Timestamp>> {
+fn moments(calendar: &Calendar, date: Date) -> Option<Day<Timestamp>> {
     let at = |(_, hour, minute): (&str, i8, i8)| calendar.zone.to_timestamp(date.at(hour, minute, 0, 0)).ok();
     let [morning, lunch, night] = TIMES.map(at);
     Some(Day { morning: morning?, lunch: lunch?, night: night? })
@@ -103,7 +110,7 @@ mod tests {
             ("2026-07-07 00:30", date(2026, 7, 8)),
         ] {
             let now = calendar.zone.to_timestamp(now.parse().unwrap()).unwrap();
-            assert_eq!(working_day(&calendar, now), day, "{now}");
+            assert_eq!(working_day(&calendar, now).0, day, "{now}");
         }
     }
 
