@@ -1,6 +1,7 @@
 //! What one configuration says otherwise than another: rules by their names, categories, lists, and the gateway's own parts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -137,13 +138,19 @@ fn lists(old: &Config, new: &Config) -> Vec<(String, String, [usize; 2])> {
     for (side, config) in [old, new].into_iter().enumerate() {
         for category in &config.categories.categories {
             for list in &category.lists {
-                let name = (category.id.to_string(), list.path.display().to_string());
+                let name = (category.id.to_string(), beside(config, &list.path).display().to_string());
                 counts.entry(name).or_default()[side] += list.counts.entries();
             }
         }
     }
     let other = counts.into_iter().filter(|(_, [was, is])| was != is);
     other.map(|((category, list), counts)| (category, list, counts)).collect()
+}
+
+/// A path as the files say it: two configurations may stand in two folders.
+fn beside<'a>(config: &Config, path: &'a Path) -> &'a Path {
+    let folder = config.files.first().and_then(|file| file.parent());
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
 /// What is no policy, by part: `tube social`.
@@ -156,7 +163,8 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
     };
     whole("gateway", (&old.name, &old.drain) == (&new.name, &new.drain));
     whole("bank-holidays or time zone", old.calendar == new.calendar);
-    whole("log", old.log == new.log);
+    let log = |config: &Config| (config.log.pseudonymise, config.access_log().map(|log| beside(config, log).to_owned()));
+    whole("log", log(old) == log(new));
     whole("link", old.tubes.link == new.tubes.link);
     whole("dns", old.egress.dns == new.egress.dns);
     whole("guard", old.egress.guard == new.egress.guard);

@@ -52,8 +52,11 @@ fn a_change_is_told_in_rules_names_and_protected_names() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    let same = clearway(&["diff", OLD, OLD]);
-    assert_eq!((same.code, same.text().contains("as they were")), (Some(0), true));
+    let elsewhere = tempfile::tempdir().unwrap();
+    for same in [OLD, &changed(elsewhere.path(), &[])] {
+        let same = clearway(&["diff", OLD, same]);
+        assert_eq!((same.code, same.text().contains("as they were")), (Some(0), true), "{}", same.text());
+    }
     let object: Value = serde_json::from_str(&clearway(&["diff", OLD, &new, "--json"]).text()).unwrap();
     assert_eq!(object["names"]["protected"][0]["name"], "nhs.net");
     assert_eq!(object["rules"]["added"][0]["rule"], "press-office");
