@@ -9,6 +9,7 @@ use super::args::ConfigFile;
 use super::{INTERNAL, NO, ask, load, write};
 use crate::config::{Generation, Generations};
 use crate::daemon;
+use crate::portal;
 
 /// A file that is not as it was, what it held then, and where it is.
 struct Back {
@@ -19,10 +20,11 @@ struct Back {
 
 /// Goes back. What the files say now and no generation holds is put aside first.
 pub fn run(config: &ConfigFile, number: u64) -> u8 {
-    let generations = match load::place(config) {
-        Ok((dir, _)) => Generations::of(&dir),
+    let dir = match load::place(config) {
+        Ok((dir, _)) => dir,
         Err(code) => return code,
     };
+    let generations = Generations::of(&dir);
     let Some(generation) = generations.find(number) else {
         write::note(&format!("error: generation {number} is not kept; {}", kept(&generations.kept())));
         return NO;
@@ -38,6 +40,10 @@ pub fn run(config: &ConfigFile, number: u64) -> u8 {
             write::note(&format!("error: {error}"));
             return INTERNAL;
         }
+    }
+    if !dir.join(portal::socket::FILE).exists() {
+        write::line("no gateway runs here; the files count at its next start");
+        return 0;
     }
     ask::reload(config, Some(number))
 }
@@ -56,6 +62,8 @@ fn changed(generations: &Generations, generation: &Generation) -> io::Result<Vec
     for kept in &generation.files {
         let text = generations.bytes(kept).map_err(|error| named(&kept.path, &error))?;
         let path = generation.folder.join(&kept.lay);
+        // Where a link leads, so that it stays one.
+        let path = fs::canonicalize(&path).unwrap_or(path);
         if fs::read(&path).ok().as_ref() != Some(&text) {
             backs.push(Back { path, text, fetched: kept.lay != kept.path });
         }

@@ -163,7 +163,8 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
     };
     whole("gateway", (&old.name, &old.drain) == (&new.name, &new.drain));
     whole("bank-holidays or time zone", old.calendar == new.calendar);
-    let log = |config: &Config| (config.log.pseudonymise, config.access_log().map(|log| beside(config, log).to_owned()));
+    let log =
+        |config: &Config| (config.log.pseudonymise, config.access_log().map(|log| beside(config, log).to_owned()));
     whole("log", log(old) == log(new));
     whole("link", old.tubes.link == new.tubes.link);
     whole("dns", old.egress.dns == new.egress.dns);

@@ -93,6 +93,15 @@ fn every_change_is_in_the_history_and_a_rollback_brings_the_files_back() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("generation 9 is not kept; these are: 1, 2, 3"), "{}", refused.stderr);
 
+    // A link stays one, and without a gateway the files are put back all the same.
+    let (policy, real) = (world.dir().join("policy.toml"), world.dir().join("real.toml"));
+    std::fs::rename(&policy, &real).unwrap();
+    std::os::unix::fs::symlink(&real, &policy).unwrap();
+    world.finish();
+    let told = world.command("rollback 2").ok().text();
+    assert!(told.contains("no gateway runs here; the files count at its next start"), "{told}");
+    assert!(policy.is_symlink() && std::fs::read_to_string(&real).unwrap() == first + NO_SOCIAL);
+
     // Whoever rewrites the history is seen.
     let file = world.dir().join("state/history.jsonl");
     let text = std::fs::read_to_string(&file).unwrap();
