@@ -43,6 +43,10 @@ fn check(asked: &ListFile) -> Result<u8, u8> {
     if more > 0 {
         write::note(&format!("and {more} more of the kind"));
     }
+    if list.counts.urls > 0 {
+        let pages = counted(list.counts.urls, "page applies", "pages apply");
+        write::note(&format!("{pages} to plain HTTP alone: of no use on tunnels, which show no path"));
+    }
     let looks = list.looks_like.map(|like| format!("; it looks like `{like}`, not like `{}`", list.format));
     write::note(&format!(
         "{}: {}, {} left out, {} to look at{}",
@@ -66,7 +70,7 @@ fn stat(asked: &ListFile) -> Result<u8, u8> {
         ("networks and addresses", networks),
         ("keywords", keywords),
         ("regular expressions", regexps),
-        ("pages", urls),
+        ("pages, of no use on tunnels, which show no path", urls),
         ("of these, exceptions", exceptions),
         ("lines left out", rejected),
     ];

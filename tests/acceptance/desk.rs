@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::world::gateway::clearway;
 use crate::world::setup::{NEWS, NO_SOCIAL, SOCIAL};
 use crate::world::{Answer, Origin, Setup, Wire, World};
 
@@ -147,4 +148,16 @@ fn a_logged_flow_is_explained_by_the_generation_of_its_time() {
     assert_eq!((&told["category"], &told["logged"]["generation"]), (&"other".into(), &Value::Null), "{told}");
     let unknown = world.command("explain --log-id 0-0");
     assert!(unknown.code == Some(1) && unknown.stderr.contains("no flow 0-0 in"), "{}", unknown.stderr);
+}
+
+#[test]
+fn pages_of_a_list_are_said_to_be_of_no_use_on_tunnels() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("domains"), "one.example\n").unwrap();
+    std::fs::write(dir.path().join("urls"), "two.example/page\nthree.example/page\n").unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let told = clearway(&["lists", "check", "--format", "ut1", folder]).ok();
+    assert!(told.stderr.contains("2 pages apply to plain HTTP alone"), "{}", told.stderr);
+    let told = clearway(&["lists", "stat", "--format", "ut1", folder]).ok().text();
+    assert!(told.contains("2  pages, of no use on tunnels"), "{told}");
 }
