@@ -34,6 +34,8 @@ struct Logged {
     flow: String,
     /// The generation of its time; null where its files are not kept, so that those of today explain it.
     generation: Option<u64>,
+    /// It is explained as it was judged when it ended, not when it opened.
+    again: bool,
     client: String,
     action: Option<String>,
     category: Option<String>,
@@ -44,34 +46,27 @@ struct Logged {
 /// Explains a flow. With `--quiet` the exit code alone says whether it is allowed.
 pub fn run(asked: &Asked) -> u8 {
     let case = load::config(&asked.config).and_then(|config| match &asked.log_id {
-        Some(flow) => logged(asked, config, flow),
+        Some(flow) => logged(asked, &config, flow),
         None => questioned(asked, config),
     });
     let case = match case {
         Ok(case) => case,
         Err(code) => return code,
     };
-    let groups = case.plan.groups_of(case.from, case.user.as_deref());
-    let question = Question {
-        groups: &groups,
-        target: &case.target,
-        path: case.path.as_deref(),
-        hello: case.hello.as_ref(),
-        at: case.at,
-    };
-    let verdict = case.plan.judge(&question);
-    if asked.quiet {
-        return if verdict.refusal.is_none() { 0 } else { NO };
-    }
-    let text = if asked.json {
-        let answer = Answer { logged: case.logged.as_ref(), ..Answer::new(&case.plan, &question, &verdict) };
-        serde_json::to_string(&answer).unwrap_or_default()
-    } else {
-        let trace = if asked.trace { traced(&case.plan, &question) } else { String::new() };
-        words(&case, &question, &verdict) + &trace
-    };
-    write::line(&text);
-    0
+    case.judged(|question, verdict| {
+        if asked.quiet {
+            return if verdict.refusal.is_none() { 0 } else { NO };
+        }
+        let text = if asked.json {
+            let answer = Answer { logged: case.logged.as_ref(), ..Answer::new(&case.plan, question, &verdict) };
+            serde_json::to_string(&answer).unwrap_or_default()
+        } else {
+            let trace = if asked.trace { traced(&case.plan, question) } else { String::new() };
+            words(&case, question, &verdict) + &trace
+        };
+        write::line(&text);
+        0
+    })
 }
 
 /// A flow as the command line asks of it.
@@ -87,7 +82,7 @@ fn questioned(asked: &Asked, config: Config) -> Result<Case, u8> {
 }
 
 /// A flow as the access log has it.
-fn logged(asked: &Asked, today: Config, flow: &str) -> Result<Case, u8> {
+fn logged(asked: &Asked, today: &Config, flow: &str) -> Result<Case, u8> {
     let no = |text: String| {
         write::note(&format!("error: {text}"));
         NO
@@ -101,28 +96,57 @@ fn logged(asked: &Asked, today: Config, flow: &str) -> Result<Case, u8> {
     let (Some((target, hello, at)), Some(opened)) = (record.asked(), record.opened()) else {
         return Err(no(format!("flow {flow} asked for nothing that could be judged")));
     };
-    let found = History::of(&today.state_dir).read().unwrap_or_default();
-    let then = in_force(&found, opened).and_then(|number| {
-        let generations = Generations::of(&today.state_dir);
-        Some((number, config::read_past(&generations, &generations.find(number)?, at).config?))
-    });
-    let (generation, config) = match then {
-        Some((number, config)) => (Some(number), config),
-        None => (None, today),
-    };
+    let (found, generations) = (History::of(&today.state_dir).read(), Generations::of(&today.state_dir));
+    let found = found.map_err(|error| no(format!("cannot read the history: {error}")))?;
     let text = |text: Option<&str>| text.map(str::to_owned);
-    let told = Logged {
-        flow: flow.to_owned(),
-        generation,
-        client: record.client.to_owned(),
-        action: text(record.action),
-        category: text(record.category),
-        tube: text(record.tube),
-        rule: text(record.rule),
+    let case = |at: Timestamp, in_force_at: Timestamp, again: bool| {
+        let then = in_force(&found, in_force_at).and_then(|number| {
+            let generation = generations.find(number).ok()??;
+            Some((number, config::read_past(&generations, &generation, at).config?))
+        });
+        let (generation, config) =
+            then.map_or_else(|| (None, today.clone()), |(number, config)| (Some(number), config));
+        let told = Logged {
+            flow: flow.to_owned(),
+            generation,
+            again,
+            client: record.client.to_owned(),
+            action: text(record.action),
+            category: text(record.category),
+            tube: text(record.tube),
+            rule: text(record.rule),
+        };
+        // A pseudonym is in no group: who it was, the log does not say.
+        let (from, user, plan) = (record.client.parse().ok(), text(record.user), load::plan(&config)?);
+        let (target, hello) = (target.clone(), hello.clone());
+        Ok::<Case, u8>(Case { config, plan, target, path: None, from, user, hello, at, logged: Some(told) })
     };
-    // A pseudonym is in no group: who it was, the log does not say.
-    let (from, user, plan) = (record.client.parse().ok(), text(record.user), load::plan(&config)?);
-    Ok(Case { config, plan, target, path: None, from, user, hello, at, logged: Some(told) })
+    let first = case(at, opened, false)?;
+    // A flow is judged again at each reload and each edge of a window; the log has the last word.
+    let last = record.ended().filter(|_| !first.is_as_logged()).map(|ended| case(ended, ended, true)).transpose()?;
+    Ok(last.filter(Case::is_as_logged).unwrap_or(first))
+}
+
+impl Case {
+    /// Judges the flow.
+    fn judged<T>(&self, tell: impl FnOnce(&Question<'_>, Verdict) -> T) -> T {
+        let groups = self.plan.groups_of(self.from, self.user.as_deref());
+        let (target, path, hello) = (&self.target, self.path.as_deref(), self.hello.as_ref());
+        let question = Question { groups: &groups, target, path, hello, at: self.at };
+        tell(&question, self.plan.judge(&question))
+    }
+
+    /// Whether the log has the same answer.
+    fn is_as_logged(&self) -> bool {
+        self.judged(|_, verdict| {
+            self.logged.as_ref().is_none_or(|logged| {
+                let rule = verdict.rule.as_ref().map(|rule| rule.id.as_str());
+                logged.action.as_deref() == Some(verdict.action.as_str())
+                    && logged.tube.as_deref() == Some(verdict.tube.as_str())
+                    && logged.rule.as_deref() == rule
+            })
+        })
+    }
 }
 
 /// `now`, or a local date and time in the gateway's zone.
@@ -260,11 +284,13 @@ fn words(case: &Case, question: &Question<'_>, verdict: &Verdict) -> String {
     row("egress", verdict.egress.to_string());
     if let Some(logged) = &case.logged {
         let by = match logged.generation {
+            Some(number) if logged.again => format!("generation {number}, which was in force when the flow ended"),
             Some(number) => format!("generation {number}, which was in force when the flow opened"),
             None => "today's files: those of the flow's time are not kept".to_owned(),
         };
         row("by", by);
-        row("logged", logged_words(logged));
+        let differs = if case.is_as_logged() { "" } else { "; THE LOG HAS ANOTHER ANSWER than this" };
+        row("logged", logged_words(logged) + differs);
     }
     text.truncate(text.trim_end().len());
     text

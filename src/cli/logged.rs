@@ -40,9 +40,14 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// When the flow ended.
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.time.parse().ok()
+    }
+
     /// When the flow opened, to the millisecond.
     pub fn opened(&self) -> Option<Timestamp> {
-        let ended: Timestamp = self.time.parse().ok()?;
+        let ended = self.ended()?;
         #[expect(clippy::cast_possible_truncation, reason = "a flow's duration in milliseconds")]
         let lasted = SignedDuration::from_millis(self.duration_ms.max(0.0) as i64);
         ended.checked_sub(lasted).ok()

@@ -3,8 +3,13 @@
 use std::io::{self, Write};
 use std::process;
 
-/// Writes a line of data.
+/// Writes a line of data. What steers a terminal, or turns the direction of a text, is replaced: names, reasons and lists
+/// are written by others.
 pub fn line(text: &str) {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let text = text.replace(steers, "\u{fffd}");
     let mut out = io::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         gone(&error);

@@ -1,12 +1,18 @@
 //! What one configuration says otherwise than another: rules by their names, categories, lists, and the gateway's own parts.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::spec::Config;
+use super::spec::{Config, Feed};
+use crate::base::{CategoryId, EgressId};
+use crate::category::{self, Category, Pattern};
 use crate::policy::{Action, Rule};
+
+/// So many entries of a category are named.
+const ENTRIES: usize = 5;
 
 /// What is not what it was.
 #[derive(Debug, Default, Serialize)]
@@ -25,6 +31,8 @@ pub struct Change {
     pub categories_added: Vec<String>,
     /// Categories that are gone.
     pub categories_removed: Vec<String>,
+    /// Categories that are otherwise, and how.
+    pub categories_changed: Vec<(String, String)>,
     /// Lists of which the number of entries changed: category, path, entries before and now; 0 where there was none.
     pub lists: Vec<(String, String, [usize; 2])>,
     /// Parts of the gateway that are new, gone or otherwise: `tube social`, `link`.
@@ -91,6 +99,7 @@ impl Change {
             default: (default[0] != default[1]).then(|| default.map(Action::as_str)),
             categories_added: names(new, old),
             categories_removed: names(old, new),
+            categories_changed: categories(old, new),
             lists: lists(old, new),
             parts: parts(old, new),
         }
@@ -109,6 +118,7 @@ impl Change {
         }
         lines.extend(self.categories_added.iter().map(|id| ("new", format!("category {id}"))));
         lines.extend(self.categories_removed.iter().map(|id| ("gone", format!("category {id}"))));
+        lines.extend(self.categories_changed.iter().map(|(id, how)| ("changed", format!("category {id}: {how}"))));
         let whole = |told: &Told| format!("{}: {} ({})", told.rule, told.says, told.place);
         let word = |told: &Told| if told.expires.is_some() { "exception" } else { "new" };
         lines.extend(self.added.iter().map(|told| (word(told), whole(told))));
@@ -125,11 +135,49 @@ impl Change {
             lines.push(("moved", format!("{}: {} instead of {}", moved.rule, after(is), after(was))));
         }
         for (category, list, [was, is]) in &self.lists {
-            lines.push(("list", format!("{list} of {category}: {is} entries instead of {was}")));
+            lines.push(("list", format!("{list} of {category}: {is} instead of {was} entries")));
         }
         lines.extend(self.parts.iter().map(|part| ("changed", part.clone())));
         lines
     }
+}
+
+/// What is otherwise in categories that both have.
+fn categories(old: &Config, new: &Config) -> Vec<(String, String)> {
+    let tube = |category: &Category| category.tube.as_ref().map_or("none".to_owned(), ToString::to_string);
+    let protected = |category: &Category| if category.protected { "yes" } else { "no" };
+    let mut found = Vec::new();
+    for now in &new.categories.categories {
+        let Some(was) = old.categories.categories.iter().find(|was| was.id == now.id) else { continue };
+        let mut how = Vec::new();
+        if was.tube != now.tube {
+            how.push(format!("tube: {} instead of {}", tube(now), tube(was)));
+        }
+        if was.protected != now.protected {
+            how.push(format!("protected: {} instead of {}", protected(now), protected(was)));
+        }
+        for (what, of, other) in [("new", now, was), ("gone", was, now)] {
+            let known: HashSet<&Pattern> = other.entries.iter().map(|entry| &entry.pattern).collect();
+            let only = of.entries.iter().map(|entry| &entry.pattern).filter(|pattern| !known.contains(pattern));
+            let mut only: Vec<String> = only.map(ToString::to_string).collect();
+            if only.len() > ENTRIES {
+                let more = only.len() - ENTRIES;
+                only.truncate(ENTRIES);
+                only.push(format!("{more} more"));
+            }
+            if !only.is_empty() {
+                how.push(format!("{what} {}", only.join(", ")));
+            }
+        }
+        if !how.is_empty() {
+            found.push((now.id.to_string(), how.join("; ")));
+        }
+    }
+    if old.categories.other != new.categories.other {
+        let how = format!("tube: {} instead of {}", new.categories.other, old.categories.other);
+        found.push((category::OTHER.to_owned(), how));
+    }
+    found
 }
 
 /// Lists by category and path that have another number of entries.
@@ -172,6 +220,15 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
     found.extend(named("listener", &old.listeners, &new.listeners, |one| one.id.to_string()));
     found.extend(named("tube", &old.tubes.tubes, &new.tubes.tubes, |one| one.id.to_string()));
     found.extend(named("egress", &old.egress.egresses, &new.egress.egresses, |one| one.id.to_string()));
+    let feeds = |config: &Config| -> Vec<_> {
+        let told = |feed: &Feed| {
+            let Feed { category, path, url, refresh, egress, .. } = feed.clone();
+            (category, beside(config, &path).to_owned(), url, refresh, egress)
+        };
+        config.feeds.iter().map(told).collect()
+    };
+    let source = |feed: &(CategoryId, PathBuf, String, Duration, Option<EgressId>)| feed.1.display().to_string();
+    found.extend(named("where a list comes from,", &feeds(old), &feeds(new), source));
     found.extend(named("group", &old.clients.groups, &new.clients.groups, |one| one.id.to_string()));
     found
 }

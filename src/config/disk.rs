@@ -1,5 +1,6 @@
 //! The files of a configuration as they stand on disk.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,17 @@ const LARGEST: u64 = 256 << 20;
 /// The disk, and the one file that a person named on the command line.
 pub(super) struct Disk<'a> {
     pub(super) named: &'a Path,
+    /// What each file was when it was opened.
+    pub(super) read: RefCell<Vec<Stamp>>,
+}
+
+/// A file, its length in octets, and when it was last changed, in nanoseconds since 1970.
+pub type Stamp = (PathBuf, u64, i128);
+
+impl Disk<'_> {
+    pub(super) fn new(named: &Path) -> Disk<'_> {
+        Disk { named, read: RefCell::default() }
+    }
 }
 
 impl Shelf for Disk<'_> {
@@ -24,7 +36,9 @@ impl Shelf for Disk<'_> {
         }
         let opened = std::fs::File::open(file)?;
         // Room at once: a buffer that grows by doubling leaves as much again behind it.
-        let length = opened.metadata()?.len().min(LARGEST) + 1;
+        let about = opened.metadata()?;
+        self.read.borrow_mut().push(stamp_of(file.to_owned(), Some(&about)));
+        let length = about.len().min(LARGEST) + 1;
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         opened.take(LARGEST + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LARGEST {
@@ -69,9 +83,12 @@ impl Origin {
     }
 }
 
-fn stamp(file: PathBuf) -> (PathBuf, u64, i128) {
+pub(super) fn stamp(file: PathBuf) -> Stamp {
     let about = std::fs::metadata(&file).ok();
-    let modified = about.as_ref().and_then(|about| Timestamp::try_from(about.modified().ok()?).ok());
-    let length = about.map_or(0, |about| about.len());
-    (file, length, modified.map_or(0, Timestamp::as_nanosecond))
+    stamp_of(file, about.as_ref())
+}
+
+fn stamp_of(file: PathBuf, about: Option<&std::fs::Metadata>) -> Stamp {
+    let modified = about.and_then(|about| Timestamp::try_from(about.modified().ok()?).ok());
+    (file, about.map_or(0, std::fs::Metadata::len), modified.map_or(0, Timestamp::as_nanosecond))
 }

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use jiff::Timestamp;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
+use super::disk::Stamp;
 use super::spec::Config;
 use super::store::write;
 use crate::category::list::Shelf;
@@ -33,10 +34,8 @@ pub struct Generation {
     pub since: u64,
     /// When that one was put in force.
     pub time: Timestamp,
-    /// The gateway's file, as it was named.
+    /// The gateway's file; like all paths here absolute, however it was named.
     pub config: PathBuf,
-    /// The folder from which relative paths count.
-    pub folder: PathBuf,
     /// Its files.
     pub files: Vec<Kept>,
 }
@@ -56,26 +55,43 @@ pub struct Kept {
     modified: i64,
 }
 
+impl Generation {
+    /// A file's name as a person knows it: beside the gateway's file.
+    pub fn name<'a>(&self, file: &'a Kept) -> &'a Path {
+        let beside = self.config.parent().and_then(|folder| file.path.strip_prefix(folder).ok());
+        beside.unwrap_or(&file.path)
+    }
+}
+
 impl Generations {
     /// Those of a state directory.
     pub fn of(state_dir: &Path) -> Generations {
         Generations { folder: state_dir.join("generations") }
     }
 
-    /// All that are kept, the oldest first. What cannot be read is left out.
-    pub fn kept(&self) -> Vec<Generation> {
-        let Ok(files) = fs::read_dir(&self.folder) else { return Vec::new() };
+    /// All that are kept, the oldest first. What cannot be read as one is left out.
+    ///
+    /// # Errors
+    /// Those of looking into the folder, which only the gateway's user and root may.
+    pub fn kept(&self) -> io::Result<Vec<Generation>> {
+        let files = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files?,
+        };
         let paths = files.filter_map(|file| Some(file.ok()?.path()));
         let told = paths.filter(|path| path.extension().is_some_and(|kind| kind == "json"));
         let mut kept: Vec<Generation> =
             told.filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect();
         kept.sort_unstable_by_key(|generation| generation.number);
-        kept
+        Ok(kept)
     }
 
     /// The one with a number, if it is kept.
-    pub fn find(&self, number: u64) -> Option<Generation> {
-        self.kept().into_iter().find(|kept| (kept.since..=kept.number).contains(&number))
+    ///
+    /// # Errors
+    /// As [`Generations::kept`].
+    pub fn find(&self, number: u64) -> io::Result<Option<Generation>> {
+        Ok(self.kept()?.into_iter().find(|kept| (kept.since..=kept.number).contains(&number)))
     }
 
     /// What a file of a generation held.
@@ -98,36 +114,39 @@ impl Generations {
     /// Keeps the files of a configuration that was just put in force, and forgets the oldest.
     ///
     /// # Errors
-    /// Those of reading and writing.
+    /// Those of reading and writing, and where a file is not what it was when it was read: what is kept of a generation
+    /// was in force.
     pub fn keep(&self, number: u64, path: &Path, config: &Config, now: Timestamp) -> io::Result<Generation> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.folder.join("files"))?;
-        let known = self.kept();
-        let last = known.last();
+        let known = self.kept()?;
+        let from = Before { last: known.last(), stamps: &config.stamps };
+        let last = from.last;
         let mut files: Vec<Kept> = Vec::new();
         let lists: Vec<_> = config.categories.categories.iter().flat_map(|category| &category.lists).collect();
         let of_lists: HashSet<&Path> = lists.iter().flat_map(|list| &list.files).map(|file| &**file).collect();
         let own = config.files.iter().map(|file| &**file).filter(|file| file.is_file() && !of_lists.contains(file));
         for file in own {
-            files.push(self.file_of(file, file, last)?);
+            files.push(self.file_of(file, file, &from)?);
         }
         for list in lists {
             if list.refused.is_some() {
                 // What is in force is what was before.
                 let before = last.iter().flat_map(|last| &last.files);
-                files.extend(before.filter(|kept| kept.path.starts_with(&list.path)).cloned());
+                let path = absolute(&list.path)?;
+                files.extend(before.filter(|kept| kept.path.starts_with(&path)).cloned());
                 continue;
             }
             let fetched = list.files.len() == 1 && !list.files[0].starts_with(&list.path);
             for file in list.files.iter().filter(|file| file.is_file()) {
-                files.push(self.file_of(if fetched { &list.path } else { file }, file, last)?);
+                files.push(self.file_of(if fetched { &list.path } else { file }, file, &from)?);
             }
         }
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         files.dedup_by(|one, other| one.path == other.path);
-        let folder = std::env::current_dir()?;
+        let path = absolute(path)?;
         let same = last.filter(|last| texts(&last.files) == texts(&files) && last.config == path);
         let (since, time) = same.map_or((number, now), |last| (last.since, last.time));
-        let generation = Generation { number, since, time, config: path.to_owned(), folder, files };
+        let generation = Generation { number, since, time, config: path, files };
         write(&self.told(number), &serde_json::to_vec(&generation)?)?;
         if let Some(same) = same.filter(|same| same.number != number) {
             fs::remove_file(self.told(same.number))?;
@@ -144,26 +163,32 @@ impl Generations {
         self.folder.join("files").join(sha256)
     }
 
-    /// A file as it is now, its text put aside unless it is there.
-    fn file_of(&self, path: &Path, lay: &Path, last: Option<&Generation>) -> io::Result<Kept> {
+    /// A file as it was read, its text put aside unless it is there.
+    fn file_of(&self, path: &Path, lay: &Path, from: &Before<'_>) -> io::Result<Kept> {
         let about = fs::metadata(lay)?;
         let modified = about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec());
-        let as_before = |kept: &&Kept| (&*kept.lay, kept.length, kept.modified) == (lay, about.len(), modified);
-        if let Some(kept) = last.and_then(|last| last.files.iter().find(as_before))
-            && self.file(&kept.sha256).exists()
+        let read = from.stamps.iter().find(|(file, ..)| file == lay);
+        if read.is_some_and(|(_, length, at)| (*length, *at) != (about.len(), i128::from(modified))) {
+            return Err(io::Error::other(format!("{} was changed while it was read", lay.display())));
+        }
+        let (path, lay) = (absolute(path)?, absolute(lay)?);
+        let as_before = |kept: &&Kept| (&kept.lay, kept.length, kept.modified) == (&lay, about.len(), modified);
+        if let Some(kept) = from.last.and_then(|last| last.files.iter().find(as_before))
+            && sha256(&self.file(&kept.sha256)).is_ok_and(|sha256| sha256 == kept.sha256)
         {
-            return Ok(Kept { path: path.to_owned(), ..kept.clone() });
+            return Ok(Kept { path, ..kept.clone() });
         }
         let aside = self.folder.join("files/new");
-        fs::copy(lay, &aside)?;
+        fs::copy(&lay, &aside)?;
+        File::open(&aside)?.sync_all()?;
         let sha256 = sha256(&aside)?;
         fs::rename(&aside, self.file(&sha256))?;
-        Ok(Kept { path: path.to_owned(), lay: lay.to_owned(), sha256, length: about.len(), modified })
+        Ok(Kept { path, lay, sha256, length: about.len(), modified })
     }
 
     /// Forgets all but the last, and what only they held.
     fn forget(&self) -> io::Result<()> {
-        let kept = self.kept();
+        let kept = self.kept()?;
         let (old, kept) = kept.split_at(kept.len().saturating_sub(KEPT));
         for generation in old {
             fs::remove_file(self.told(generation.number))?;
@@ -178,6 +203,13 @@ impl Generations {
         }
         Ok(())
     }
+}
+
+/// What is known of files before they are kept.
+struct Before<'a> {
+    last: Option<&'a Generation>,
+    /// What they were when they were read.
+    stamps: &'a [Stamp],
 }
 
 /// What the files say, whatever the disk says of them.

@@ -15,7 +15,7 @@ use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
 use super::check::{account, category, client, egress, gateway, listen, policy, tube};
-use super::disk::Disk;
+use super::disk::{Disk, Stamp};
 use super::document;
 use super::lint;
 use super::problem::{Problem, Problems, Severity};
@@ -24,6 +24,7 @@ use super::store::Store;
 use super::table::{Scope, Table};
 use super::text::{Place, Placed, Text};
 use crate::base::{Calendar, CategoryId, Name};
+use crate::category::list::kept::About;
 use crate::category::list::{self, Origin, Shelf, Watch};
 use crate::category::{Format, List, Seed};
 use crate::policy::Action;
@@ -54,11 +55,17 @@ pub enum Keep {
     Look,
     /// It uses them and keeps new ones, as a running gateway does.
     Write,
+    /// The same, and takes every list as it is: a person went back to how the files were.
+    Back,
 }
 
 /// Reads a configuration from disk. `now` tells which exceptions have expired.
 pub fn read(path: &Path, now: Timestamp, keep: Keep) -> Outcome {
-    let mut outcome = read_all(path, now, &Disk { named: path }, Some(keep));
+    let disk = Disk::new(path);
+    let mut outcome = read_all(path, now, &disk, Some(keep));
+    if let Some(config) = &mut outcome.config {
+        config.stamps.extend(disk.read.into_inner());
+    }
     let lists = outcome.config.iter_mut().flat_map(|config| &mut config.categories.categories);
     for list in lists.flat_map(|category| &mut category.lists).filter_map(Arc::get_mut) {
         let file = list.files.first().unwrap_or(&list.path);
@@ -73,7 +80,7 @@ pub fn read(path: &Path, now: Timestamp, keep: Keep) -> Outcome {
 /// # Errors
 /// Those of reading its files.
 pub fn list(path: &Path, format: Format, seed: &Seed, watch: Watch<'_>) -> io::Result<List> {
-    list::read(path, format, &Disk { named: path }, seed, watch)
+    list::read(path, format, &Disk::new(path), seed, watch)
 }
 
 /// Where a configuration says its state directory is, and its time zone, whatever else is wrong with it: a running gateway
@@ -95,22 +102,35 @@ pub fn read_with(path: &Path, now: Timestamp, shelf: &dyn Shelf) -> Outcome {
 fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) -> Outcome {
     let problems = Problems::default();
     let read = RefCell::new(vec![Arc::from(path)]);
-    let mut files = Files { shelf, seed: Seed::of_process(), store: None, problems: &problems, read };
+    let mut files = Files {
+        shelf,
+        seed: Seed::of_process(),
+        store: None,
+        keep: keep.unwrap_or(Keep::Look),
+        problems: &problems,
+        read,
+        stamps: RefCell::default(),
+        pending: RefCell::default(),
+    };
     let parts = gateway_file(path, &files).map(|parts| {
-        if let Some(keep) = keep {
-            files.open_store(&parts.gateway.state_dir, keep);
+        if keep.is_some() {
+            files.open_store(&parts.gateway.state_dir, path.parent().unwrap_or(path));
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
         warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
-    let Files { seed, store, read, .. } = files;
+    let Files { seed, store, read, stamps, pending, .. } = files;
     let read = read.into_inner();
     let config = match parts {
         Some((parts, policy)) if problems.errors() == 0 => {
             let feeds = category::feeds(&policy.categories, store.as_ref());
-            Some(Config { feeds, ..config(parts, policy, seed, read.clone()) })
+            let stamps = stamps.into_inner();
+            let mut config = Config { feeds, stamps, ..config(parts, policy, seed, read.clone()) };
+            // Not before: what is refused whole leaves the last good copies as they are.
+            pending.into_inner().iter().for_each(|pending| pending.keep(store.as_ref(), &mut config));
+            Some(config)
         }
         _ => None,
     };
@@ -124,8 +144,21 @@ pub(super) struct Files<'a> {
     pub(super) seed: Seed,
     /// Where the last good copies of lists are.
     store: Option<Store>,
+    keep: Keep,
     problems: &'a Problems,
     read: RefCell<Vec<Arc<Path>>>,
+    /// What the files were that lists were made of some time ago.
+    stamps: RefCell<Vec<Stamp>>,
+    /// Lists of which a copy is to be kept.
+    pending: RefCell<Vec<Pending>>,
+}
+
+/// A list of which a copy is to be kept once the configuration is known to be good.
+struct Pending {
+    category: CategoryId,
+    named: PathBuf,
+    guard: u64,
+    most: usize,
 }
 
 /// What `clearway.toml` says.
@@ -177,13 +210,14 @@ impl Files<'_> {
     }
 
     /// Opens the store. Whoever may not look into it reads lists as they stand.
-    fn open_store(&mut self, state_dir: &Path, keep: Keep) {
-        match Store::open(state_dir, keep == Keep::Write) {
+    fn open_store(&mut self, state_dir: &Path, beside: &Path) {
+        let writes = self.keep != Keep::Look;
+        match Store::open(state_dir, beside, writes) {
             Ok(store) => {
                 self.seed = store.seed;
                 self.store = Some(store);
             }
-            Err(error) if keep == Keep::Write => {
+            Err(error) if writes => {
                 tracing::error!(%error, "no copies of lists are kept: the state directory cannot be used for them");
             }
             Err(_) => {}
@@ -206,20 +240,26 @@ impl Files<'_> {
         self.was_read(&shared);
         if let (Some((store, (copy, about))), Some(guard)) = (&good, guard)
             && about.origin.guard == guard
+            // It may have been made of the file at `path` before one was fetched, or the other way round.
+            && about.origin.files.iter().any(|(made, ..)| made.starts_with(&file))
             && about.origin.stands()
             && let Some(list) = store.load(copy)
         {
+            self.stamps.borrow_mut().extend(about.origin.files.iter().cloned());
             return Some(list);
         }
         let read = list::read(&file, draft.format.value, self.shelf, &self.seed, watch);
         let read = read.map(|list| List { path: Arc::from(&*named), ..list });
         let refusal = match (read, &good) {
             (Ok(list), good) => {
-                let refusal = good.as_ref().and_then(|(_, (_, about))| list.refusal(&about.counts, draft.max_change));
-                match refusal {
+                let known = good.as_ref().filter(|_| self.keep != Keep::Back);
+                let refusal = |about: &About| list.refusal(&about.counts, draft.max_change);
+                match known.and_then(|(_, (_, about))| refusal(about)) {
                     Some(why) => why,
                     None => {
-                        return Some(self.keep(category, &named, list, guard, draft.keep));
+                        let (category, guard) = (category.clone(), guard.unwrap_or_default());
+                        self.pending.borrow_mut().push(Pending { category, named, guard, most: draft.keep });
+                        return Some(list);
                     }
                 }
             }
@@ -239,25 +279,15 @@ impl Files<'_> {
             }
         };
         let message = format!("the list is not taken: {refusal}; the last good copy stays");
-        let hint =
-            format!("if that is meant, allow it here: `max_change = \"{}%\"`", draft.max_change.saturating_mul(10));
+        let hint = match refusal.starts_with("it is empty") {
+            true => "if that is meant, take the list out of the category".to_owned(),
+            false => {
+                format!("if that is meant, allow it here: `max_change = \"{}%\"`", draft.max_change.saturating_mul(10))
+            }
+        };
         self.problems.warning(&draft.path.place, message, hint);
         let list = good.and_then(|(store, (copy, _))| store.load(&copy))?;
         Some(List { refused: Some(refusal), ..list })
-    }
-
-    /// Keeps a copy of a list, which then needs no keys in memory.
-    fn keep(&self, category: &CategoryId, named: &Path, list: List, guard: Option<u64>, most: usize) -> List {
-        let Some(store) = &self.store else { return list };
-        let origin = Origin::of(list.files.iter().map(|file| &**file), guard.unwrap_or_default());
-        match store.keep(category, named, &list, &origin, most) {
-            Ok(Some(keys)) => List { keys, ..list },
-            Ok(None) => list,
-            Err(error) => {
-                tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
-                list
-            }
-        }
     }
 
     fn was_read(&self, file: &Arc<Path>) {
@@ -283,6 +313,23 @@ impl Files<'_> {
         match named {
             Some(place) => self.problems.error(place, message, hint),
             None => self.problems.unreadable(file, message, hint),
+        }
+    }
+}
+
+impl Pending {
+    /// Keeps a copy of the list, which then needs no keys in memory.
+    fn keep(&self, store: Option<&Store>, config: &mut Config) {
+        let Some(store) = store else { return };
+        let whose = config.categories.categories.iter_mut().filter(|category| category.id == self.category);
+        let lists = whose.flat_map(|category| &mut category.lists).filter_map(Arc::get_mut);
+        for list in lists.filter(|list| *list.path == *self.named && list.refused.is_none()) {
+            let origin = Origin::of(list.files.iter().map(|file| &**file), self.guard);
+            match store.keep(&self.category, &self.named, list, &origin, self.most) {
+                Ok(Some(keys)) => list.keys = keys,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, list = %self.named.display(), "no copy of the list is kept"),
+            }
         }
     }
 }
@@ -443,6 +490,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         },
         tests: policy.tests.into_iter().map(|draft| draft.test).collect(),
         feeds: Vec::new(),
+        stamps: Vec::new(),
         files,
     }
 }

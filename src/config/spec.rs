@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::disk::Stamp;
 use crate::base::{Calendar, CategoryId, EgressId};
 use crate::{account, category, client, egress, listen, policy, tube};
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub tests: Vec<policy::Test>,
     /// Lists that are fetched.
     pub feeds: Vec<Feed>,
+    /// What each file was when it was read; of a list that was not read again, what it was when it was.
+    pub stamps: Vec<Stamp>,
     /// Every file that was read, the first the one that was named.
     pub files: Vec<Arc<Path>>,
 }

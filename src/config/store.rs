@@ -15,6 +15,8 @@ use crate::category::list::{Keys, List, Origin};
 /// Where copies are kept.
 pub(super) struct Store {
     folder: PathBuf,
+    /// The configuration's folder: a list is known by how it stands to that, however the configuration was named.
+    beside: PathBuf,
     pub(super) seed: Seed,
     writes: bool,
 }
@@ -22,7 +24,7 @@ pub(super) struct Store {
 impl Store {
     /// Opens the store of a state directory. A gateway makes it where there is none, and writes; who only looks does
     /// neither.
-    pub(super) fn open(state_dir: &Path, writes: bool) -> io::Result<Self> {
+    pub(super) fn open(state_dir: &Path, beside: &Path, writes: bool) -> io::Result<Self> {
         let folder = state_dir.join("lists");
         let seed = folder.join("seed");
         let octets = match fs::read(&seed) {
@@ -40,7 +42,7 @@ impl Store {
         };
         let octets =
             octets.try_into().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "its seed is cut short"))?;
-        Ok(Store { folder, seed: Seed::new(octets), writes })
+        Ok(Store { folder, beside: beside.to_owned(), seed: Seed::new(octets), writes })
     }
 
     /// Where a category's list has its copies.
@@ -48,6 +50,7 @@ impl Store {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name: String = format!("{category}-{stem}").chars().map(plain).take(48).collect();
+        let path = path.strip_prefix(&self.beside).unwrap_or(path);
         let mark = self.seed.digest(format!("{category}\n{}", path.display()).as_bytes());
         self.folder.join(format!("{name}-{:08x}", mark & 0xffff_ffff))
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Change, Generation, Kept, hex, sha256};
+use crate::config::{Change, Generation, Generations, Kept, hex, sha256};
 
 /// So many changes of one entry are written out; the rest is counted.
 const CHANGES: usize = 40;
@@ -106,14 +106,22 @@ pub fn in_force(found: &[Found], at: Timestamp) -> Option<u64> {
     applied.find(|entry| entry.time <= at).map(|entry| entry.generation)
 }
 
-/// The number of the last generation, whether its files are kept or not.
-pub(super) fn last_number(found: &[Found]) -> u64 {
-    found.iter().filter_map(|found| found.entry.as_ref()).map(|entry| entry.generation).max().unwrap_or_default()
+/// The number of the last generation that the history knows, or of which files are kept. What cannot be read is no reason
+/// not to carry clinical traffic.
+pub(super) fn last_number(state_dir: &Path) -> u64 {
+    let history = History::of(state_dir).read();
+    let found = history.inspect_err(|error| tracing::error!(%error, "the history cannot be read")).unwrap_or_default();
+    let known = found.iter().filter_map(|found| found.entry.as_ref()).map(|entry| entry.generation);
+    let kept = Generations::of(state_dir).kept();
+    let kept = kept.inspect_err(|error| tracing::error!(%error, "the kept generations cannot be read"));
+    let kept = kept.unwrap_or_default();
+    known.chain(kept.iter().map(|kept| kept.number)).max().unwrap_or_default().min(u64::MAX / 2)
 }
 
-/// What changed, as an entry has it.
-pub(super) fn changes(change: &Change) -> Vec<String> {
-    some(change.lines().into_iter().map(|(what, told)| format!("{what} {told}")).collect())
+/// What changed, as an entry has it: in words where there are any, then the files.
+pub(super) fn changes(change: Option<&Change>, files: Vec<String>) -> Vec<String> {
+    let lines = change.map(Change::lines).unwrap_or_default().into_iter().map(|(what, told)| format!("{what} {told}"));
+    some(lines.chain(files).collect())
 }
 
 /// The files that are not as they were in the generation before.
@@ -126,11 +134,11 @@ pub(super) fn changed_files(old: Option<&Generation>, new: &Generation) -> Vec<S
             Some(_) => "changed",
             None => "new",
         };
-        Some(format!("{what} file {}", file.path.display()))
+        Some(format!("{what} file {}", new.name(file).display()))
     };
     let gone = before.iter().filter(|kept| !new.files.iter().any(|file| file.path == kept.path));
-    let gone = gone.map(|kept| format!("gone file {}", kept.path.display()));
-    some(new.files.iter().filter_map(told).chain(gone).collect())
+    let gone = gone.map(|kept| format!("gone file {}", new.name(kept).display()));
+    new.files.iter().filter_map(told).chain(gone).collect()
 }
 
 fn some(mut lines: Vec<String>) -> Vec<String> {
@@ -198,7 +206,7 @@ mod tests {
         let found = history.read().unwrap();
         assert!(found.iter().all(|found| found.follows));
         assert_eq!(found.iter().map(|found| &found.sha256).collect::<Vec<_>>(), hashes.iter().collect::<Vec<_>>());
-        assert_eq!((in_force(&found, found[2].entry.as_ref().unwrap().time), last_number(&found)), (Some(3), 5));
+        assert_eq!((in_force(&found, found[2].entry.as_ref().unwrap().time), last_number(dir.path())), (Some(3), 5));
 
         let text = fs::read_to_string(&history.path).unwrap();
         let broken = |text: &str| {

@@ -1,14 +1,16 @@
 //! A reload: a whole new plan is built beside the old one and put in its place, or the old one stays and says why.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
 
 use super::history::{self, Entry, History};
 use super::listeners::BindError;
 use super::run::{Daemon, warn};
 use crate::base::clock;
-use crate::config::{self, Change, Config, Generation, Generations, Problem};
+use crate::config::{self, Change, Config, Generations, Keep, Problem};
 use crate::portal::Asked;
 
 /// What a reload came to.
@@ -59,8 +61,9 @@ pub enum Cause {
 }
 
 /// What becomes known of a reload on its way.
-#[derive(Default)]
 struct Told {
+    /// When what is in force came to be so.
+    at: Timestamp,
     files: Vec<Arc<Path>>,
     /// What was in force, and what was to be.
     sides: Option<(Config, Config)>,
@@ -91,6 +94,11 @@ impl Cause {
         }
     }
 
+    /// Whether a person brought files back that were in force before.
+    fn goes_back(&self) -> bool {
+        matches!(self, Cause::Command(Asked { rollback: Some(_), .. }))
+    }
+
     fn how(&self) -> String {
         match self {
             Cause::Start => "start".to_owned(),
@@ -111,8 +119,8 @@ impl Daemon {
     /// Reads the configuration again and puts it in force, one reload at a time.
     pub async fn reload(self: &Arc<Self>, cause: &Cause) -> Reloaded {
         let _one = self.reloading.lock().await;
-        let mut told = Told::default();
-        let reloaded = match self.renew(&mut told).await {
+        let mut told = Told { at: clock::wall(), files: Vec::new(), sides: None };
+        let reloaded = match self.renew(cause, &mut told).await {
             Ok(reloaded) => reloaded,
             Err(refused) => Reloaded::Refused(refused),
         };
@@ -135,10 +143,11 @@ impl Daemon {
         reloaded
     }
 
-    async fn renew(self: &Arc<Self>, told: &mut Told) -> Result<Reloaded, Refused> {
+    async fn renew(self: &Arc<Self>, cause: &Cause, told: &mut Told) -> Result<Reloaded, Refused> {
         let path = self.path.clone();
         // Lists can be large: reading them must not hold up a thread that carries flows.
-        let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall(), config::Keep::Write))
+        let keep = if cause.goes_back() { Keep::Back } else { Keep::Write };
+        let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall(), keep))
             .await
             .map_err(|_| Refused::BrokeOff)?;
         told.files = outcome.files;
@@ -155,7 +164,8 @@ impl Daemon {
         // From here on nothing can fail.
         warn(&outcome.problems);
         self.generation.store(generation, Ordering::Relaxed);
-        self.carrier.replace(next, clock::wall());
+        told.at = clock::wall();
+        self.carrier.replace(next, told.at);
         self.listeners.apply(&self.carrier, &config.listeners, bound);
         self.carrier.account.apply(&config.log, &config.calendar);
         self.state().config = config;
@@ -172,47 +182,31 @@ impl Daemon {
     fn tell(&self, cause: &Cause, problem: Option<String>, told: Told) {
         let config = self.state().config.clone();
         let generation = self.generation.load(Ordering::Relaxed);
-        let changes = told.sides.map(|(old, new)| history::changes(&Change::of(&old, &new))).unwrap_or_default();
-        let kept = if problem.is_none() { self.keep(&config, generation) } else { None };
+        let generations = Generations::of(&config.state_dir);
+        let before = generations.kept().ok().and_then(|mut kept| kept.pop());
+        let keep = || generations.keep(generation, &self.path, &config, told.at);
+        let not_kept = |error: &_| tracing::error!(%error, generation, "the files of this generation are not kept");
+        let kept = problem.is_none().then(keep).and_then(|kept: std::io::Result<_>| kept.inspect_err(not_kept).ok());
+        let change = told.sides.map(|(old, new)| Change::of(&old, &new));
+        let changed = kept.as_ref().map(|kept| history::changed_files(before.as_ref(), kept)).unwrap_or_default();
+        let changes = history::changes(change.as_ref(), changed);
         let files = match kept {
             Some(kept) => kept.files.into_iter().map(|kept| (kept.path, kept.sha256)).collect(),
             None => history::hashes(told.files.iter().map(|file| &**file)),
         };
-        self.write_history(&config, cause, problem, changes, files);
-    }
-
-    /// The same for what was put in force by the start.
-    pub(super) fn tell_start(&self) {
-        let config = self.state().config.clone();
-        let before = Generations::of(&config.state_dir).kept().pop();
-        let Some(kept) = self.keep(&config, self.generation.load(Ordering::Relaxed)) else { return };
-        let changes = history::changed_files(before.as_ref(), &kept);
-        let files = kept.files.into_iter().map(|kept| (kept.path, kept.sha256)).collect();
-        self.write_history(&config, &Cause::Start, None, changes, files);
-    }
-
-    fn keep(&self, config: &Config, generation: u64) -> Option<Generation> {
-        let kept = Generations::of(&config.state_dir).keep(generation, &self.path, config, clock::wall());
-        kept.inspect_err(|error| tracing::error!(%error, generation, "the files of this generation are not kept")).ok()
-    }
-
-    fn write_history(
-        &self,
-        config: &Config,
-        cause: &Cause,
-        problem: Option<String>,
-        changes: Vec<String>,
-        files: Vec<(PathBuf, String)>,
-    ) {
-        let generation = self.generation.load(Ordering::Relaxed);
-        let (time, who, how) = (clock::wall(), cause.who(), cause.how());
-        let applied = problem.is_none();
-        let entry = Entry { time, who, how, applied, generation, problem, changes, files, previous: None };
+        let (who, how, applied) = (cause.who(), cause.how(), problem.is_none());
+        let entry = Entry { time: told.at, who, how, applied, generation, problem, changes, files, previous: None };
         match History::of(&config.state_dir).append(entry) {
             // Outside of the file that it vouches for.
             Ok(sha256) => tracing::info!(generation, applied, sha256, "the history has this change"),
             Err(error) => tracing::error!(%error, generation, applied, "the history does not have this change"),
         }
+    }
+
+    /// The same for what was put in force by the start.
+    pub(super) fn tell_start(&self) {
+        let files = self.state().config.files.clone();
+        self.tell(&Cause::Start, None, Told { files, sides: None, at: self.started.1 });
     }
 
     /// What the process took at its start and cannot give back.

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::build::Builder;
 use super::feeds::Feeds;
 use super::gateway::Seen;
-use super::history::{History, last_number};
+use super::history::last_number;
 use super::listeners::Listeners;
 use super::reload::Cause;
 use super::threads::Threads;
@@ -133,10 +133,7 @@ impl Daemon {
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
-        let known = History::of(&config.state_dir).read();
-        let known =
-            known.map_err(|error| RunError::Machine("cannot read the history in [gateway] state_dir", error))?;
-        let generation = last_number(&known) + 1;
+        let generation = last_number(&config.state_dir) + 1;
         let first =
             builder.build(&config, generation).map_err(|error| RunError::Machine("cannot read a kept list", error))?;
         config.categories.release();

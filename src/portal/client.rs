@@ -69,7 +69,8 @@ pub fn status(socket: &Path) -> Result<(Status, Tubes), AskError> {
 /// # Errors
 /// As [`status`]; a refused configuration is an outcome, no error.
 pub fn reload(socket: &Path, rollback: Option<u64>) -> Result<ReloadOutcome, AskError> {
-    let sudo = std::env::var("SUDO_USER").ok().map(|user| (route::SUDO, user));
+    let plain = |user: &String| !user.is_empty() && user.chars().all(|c| c.is_ascii_graphic());
+    let sudo = std::env::var("SUDO_USER").ok().filter(plain).map(|user| (route::SUDO, user));
     let rollback = rollback.map(|number| (route::ROLLBACK, number.to_string()));
     let headers: Vec<_> = sudo.into_iter().chain(rollback).collect();
     read(&told(socket, &Method::POST, "/api/v1/reload", &headers, BOUND)?.1)

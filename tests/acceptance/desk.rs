@@ -90,6 +90,7 @@ fn every_change_is_in_the_history_and_a_rollback_brings_the_files_back() {
     let (how, was_applied, generation, changes) = entry(&found[3]);
     assert_eq!((how, was_applied, generation), ("rollback to 1", true, 3));
     assert!(changes.starts_with("gone no-social"), "{changes}");
+    assert!(changes.ends_with("changed file policy.toml"), "{changes}");
     let refused = world.command("rollback 9");
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("generation 9 is not kept; these are: 1, 2, 3"), "{}", refused.stderr);
@@ -160,4 +161,105 @@ fn pages_of_a_list_are_said_to_be_of_no_use_on_tunnels() {
     assert!(told.stderr.contains("2 pages apply to plain HTTP alone"), "{}", told.stderr);
     let told = clearway(&["lists", "stat", "--format", "ut1", folder]).ok().text();
     assert!(told.contains("2  pages, of no use on tunnels"), "{told}");
+}
+
+#[test]
+fn what_decides_where_patients_go_is_told_when_it_changes() {
+    let setup = Setup::default();
+    let world = World::start(&setup);
+    for (from, to, told) in [
+        ("tube = \"social\"", "tube = \"clinical\"", "changed category social-media: tube: clinical instead of social"),
+        ("protected = true", "protected = false", "changed category clinical: protected: no instead of yes"),
+        (
+            "\"social.example\"",
+            "\"other.example\"",
+            "changed category social-media: new other.example; gone social.example",
+        ),
+        ("default = \"allow\"", "# a comment\ndefault = \"allow\"", "changed file policy.toml"),
+    ] {
+        let changed = Setup { policy: setup.policy.replacen(from, to, 1), ..setup.clone() };
+        world.reload(&changed);
+        let found = history(&world);
+        let (.., changes) = entry(found.last().unwrap());
+        assert!(changes.starts_with(told) && changes.ends_with("changed file policy.toml"), "{changes}");
+        world.reload(&setup);
+    }
+}
+
+#[test]
+fn a_rollback_takes_lists_as_they_were_and_says_what_it_could_not_bring_back() {
+    let names = |count: usize| (0..count).map(|number| format!("n{number}.example\n")).collect::<String>();
+    let lists = "lists = [{ path = \"ut1\", format = \"ut1\" }, { path = \"many.txt\", format = \"plain\" }]";
+    let mut setup = Setup::default();
+    setup.policy = setup.policy.replace("domains = [\"social.example\"]", lists);
+    let beside =
+        |count| vec![("many.txt".to_owned(), names(count)), ("ut1/domains".to_owned(), "a.example\n".to_owned())];
+    setup.beside = beside(1000);
+    let world = World::start(&setup);
+    let in_force = |host: &str| {
+        let state = world.command("status --json").ok().text();
+        assert!(!state.contains("the last good"), "{state}");
+        let told: Value = serde_json::from_str(&world.command(&format!("explain {host} --json")).ok().text()).unwrap();
+        told["category"].as_str().unwrap().to_owned()
+    };
+    // By 45% less, which is allowed; back it would be by 82% more.
+    setup.beside = beside(550);
+    world.reload(&setup);
+    assert_eq!(in_force("n900.example"), "other");
+    world.command("rollback 1").ok();
+    assert_eq!(in_force("n900.example"), "social-media");
+    let entries = [("category", "social-media")];
+    assert_eq!(world.scrape().value("clearway_list_entries", &entries), 1001.0);
+
+    // What was not there then is not taken away.
+    setup.beside.push(("ut1/urls".to_owned(), "b.example/page\n".to_owned()));
+    world.reload(&setup);
+    let told = world.command("rollback 1");
+    assert_eq!(told.code, Some(1));
+    assert!(told.stderr.contains("not as in generation 1: ut1/urls was not there then"), "{}", told.stderr);
+}
+
+#[test]
+fn a_rollback_writes_where_the_configuration_is_and_nowhere_else() {
+    let setup = Setup::default();
+    let world = World::start(&setup);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let victim = elsewhere.path().join("victim");
+    let told = world.dir().join("state/generations/1.json");
+    let mut generation: Value = serde_json::from_slice(&std::fs::read(&told).unwrap()).unwrap();
+    let files = generation["files"].as_array_mut().unwrap();
+    let mut more = files[0].clone();
+    (more["path"], more["lay"]) = ("x".into(), victim.to_str().unwrap().into());
+    files.push(more);
+    std::fs::write(&told, generation.to_string()).unwrap();
+    let refused = world.command("rollback 1");
+    assert_eq!(refused.code, Some(70), "{}", refused.text());
+    assert!(refused.stderr.contains("victim: it lies outside of the configuration's folder"), "{}", refused.stderr);
+    assert!(!victim.exists());
+
+    // A link out of the state directory leads nowhere either.
+    let link = world.dir().join("state/link");
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    std::fs::write(&victim, "mine").unwrap();
+    std::fs::write(&told, generation.to_string().replace(victim.to_str().unwrap(), link.to_str().unwrap())).unwrap();
+    assert_eq!(world.command("rollback 1").code, Some(70));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+}
+
+#[test]
+fn a_flow_that_a_reload_ended_is_explained_by_what_ended_it() {
+    let origin = Origin::echo();
+    let mut setup = Setup::default();
+    let world = World::start(&setup);
+    let mut wire = Wire::tunnel(world.proxy(), &format!("{SOCIAL}:{}", origin.port()));
+    wire.send("hello");
+    assert_eq!(wire.exactly(5), b"hello");
+    setup.policy += NO_SOCIAL;
+    world.reload(&setup);
+    let record = world.record("of the tunnel", |record| record.text("host") == SOCIAL);
+    let told: Value =
+        serde_json::from_str(&world.command(&format!("explain --json --log-id {}", record.text("flow"))).ok().text())
+            .unwrap();
+    assert_eq!((&told["action"], &told["rule"]["name"]), (&"block".into(), &"no-social".into()), "{told}");
+    assert_eq!((&told["logged"]["generation"], &told["logged"]["again"]), (&2.into(), &true.into()), "{told}");
 }

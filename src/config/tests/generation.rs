@@ -21,7 +21,7 @@ impl Place {
 
     /// The category of a name by a kept generation.
     fn then(&self, number: u64, name: &str) -> String {
-        let generation = self.generations().find(number).unwrap();
+        let generation = self.generations().find(number).unwrap().unwrap();
         category(&read_past(&self.generations(), &generation, now()).config.unwrap(), name)
     }
 
@@ -43,10 +43,10 @@ fn the_last_ten_are_kept_and_each_text_once() {
         place.write("list.txt", &format!("only{number}.example\n"));
         place.apply(number);
     }
-    let numbers: Vec<u64> = place.generations().kept().iter().map(|kept| kept.number).collect();
+    let numbers: Vec<u64> = place.generations().kept().unwrap().iter().map(|kept| kept.number).collect();
     assert_eq!(numbers, (3..=12).collect::<Vec<_>>());
     assert_eq!(place.texts(), 2 + 10, "the two files that never changed, and ten lists");
-    assert!(place.generations().find(2).is_none());
+    assert!(place.generations().find(2).unwrap().is_none());
     assert_eq!((&*place.then(3, "only3.example"), &*place.then(4, "only3.example")), ("social", "other"));
 }
 
@@ -57,9 +57,9 @@ fn a_reload_without_a_change_takes_no_place() {
     for number in 1..=30 {
         place.apply(number);
     }
-    let kept = place.generations().kept();
+    let kept = place.generations().kept().unwrap();
     assert_eq!(kept.iter().map(|kept| (kept.since, kept.number)).collect::<Vec<_>>(), [(1, 30)]);
-    assert_eq!(place.generations().find(17).unwrap(), kept[0]);
+    assert_eq!(place.generations().find(17).unwrap().as_ref(), kept.first());
 }
 
 #[test]
@@ -103,4 +103,15 @@ fn what_was_kept_and_then_changed_is_not_believed() {
         lines(&outcome.problems).iter().any(|line| line.contains("what was kept of it was changed")),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn what_changed_while_it_was_read_is_not_kept_as_if_it_had_been_in_force() {
+    let place = Place::new("");
+    place.list(3);
+    let config = place.read(Keep::Write).config.unwrap();
+    place.list(4);
+    let error = place.generations().keep(1, &place.path("clearway.toml"), &config, now()).unwrap_err();
+    assert!(error.to_string().ends_with("list.txt was changed while it was read"), "{error}");
+    assert_eq!(place.generations().kept().unwrap(), []);
 }

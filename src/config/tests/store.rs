@@ -145,3 +145,38 @@ fn a_new_protected_name_has_the_list_looked_at_again() {
         outcome.problems[0].message.contains("`n7.example` would take into `social` a name of the protected category")
     );
 }
+
+#[test]
+fn a_list_is_the_same_however_the_configuration_is_named() {
+    let place = Place::new("");
+    place.list(200);
+    assert!(place.read(Keep::Write).config.is_some());
+    let other = place.path("state/../clearway.toml");
+    let outcome = read(&other, now(), Keep::Write);
+    assert_eq!(in_force(&outcome.config.unwrap()).0, 200);
+    place.write("list.txt", "");
+    let (count, refused, _) = in_force(&read(&other, now(), Keep::Write).config.unwrap());
+    assert_eq!((count, refused.is_some()), (200, true), "it has the same last good copies");
+}
+
+#[test]
+fn what_is_refused_whole_leaves_the_last_good_copies_as_they_are() {
+    let place = Place::new("");
+    place.list(200);
+    place.read(Keep::Write);
+    let before = place.copies();
+    place.list(220);
+    place.write("policy.toml", "broken");
+    assert!(place.read(Keep::Write).config.is_none());
+    assert_eq!(place.copies(), before);
+}
+
+#[test]
+fn who_goes_back_gets_the_list_as_it_is() {
+    let place = Place::new("");
+    place.list(200);
+    place.read(Keep::Write);
+    place.list(10);
+    assert_eq!(in_force(&place.read(Keep::Write).config.unwrap()).0, 200);
+    assert_eq!(in_force(&place.read(Keep::Back).config.unwrap()).0, 10);
+}

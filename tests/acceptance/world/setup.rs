@@ -191,6 +191,7 @@ ports = {ports}
         let own = own.map(|(name, text)| (name.to_owned(), text));
         for (name, text) in own.iter().chain(&self.beside) {
             let fresh = dir.join(format!("{name}.new"));
+            std::fs::create_dir_all(fresh.parent().unwrap()).unwrap();
             std::fs::write(&fresh, text).unwrap();
             std::fs::rename(fresh, dir.join(name)).unwrap();
         }
