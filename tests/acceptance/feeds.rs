@@ -126,6 +126,23 @@ fn a_list_is_fetched_at_the_start_asked_for_by_its_version_and_followed_where_it
 }
 
 #[test]
+fn what_is_fetched_stands_before_the_file_at_its_path_until_the_url_is_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = Certs::write(dir.path());
+    let server = Server::start(certs.server(&certs.leaf));
+    let mut setup = setup(&certs, &format!("https://{NEWS}:{}/good", server.port));
+    let own = (0..150).map(|number| format!("own{number}.example\n")).collect();
+    setup.beside = vec![("theirs.txt".to_owned(), own)];
+    let world = World::start(&setup);
+    until(Duration::from_secs(20), "the list to be fetched", || (entries(&world) == 200).then_some(()));
+    assert!(blocks(&world) && !is_refused(&world));
+    setup.policy = setup.policy.replace(&format!(", url = \"https://{NEWS}:{}/good\"", server.port), "");
+    world.reload(&setup);
+    assert_eq!(entries(&world), 150);
+    assert!(!blocks(&world));
+}
+
+#[test]
 fn whatever_a_list_server_sends_the_last_good_list_stays_in_force() {
     let dir = tempfile::tempdir().unwrap();
     let certs = Certs::write(dir.path());
