@@ -322,12 +322,17 @@ impl<'a> Sheet<'a> {
         if self.list.rejected.len() >= KEPT {
             return;
         }
-        let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-        let mut shown: String = text.chars().take(SHOWN).map(plain).collect();
+        let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
+        let mut shown: String = plain(&text.chars().take(SHOWN).collect::<String>());
         if text.chars().nth(SHOWN).is_some() {
             shown.push('…');
         }
-        self.list.rejected.push(Rejected { file: Arc::clone(&self.file), line, text: shown, why: why.to_string() });
+        self.list.rejected.push(Rejected {
+            file: Arc::clone(&self.file),
+            line,
+            text: shown,
+            why: plain(&why.to_string()),
+        });
     }
 
     /// The list.
