@@ -54,7 +54,9 @@ pub(in crate::config) fn covered(problems: &Problems, drafts: &[RuleDraft], toda
     for policy::Covered { rule, by } in &covered {
         let names = by.iter().map(|at| named(*at)).collect::<Vec<_>>().join(" and ");
         let one = by.len() == 1;
-        let (message, hint) = if by.iter().all(|by| rules[*by].action != rules[*rule].action) {
+        let opposed = by.iter().all(|by| rules[*by].action != rules[*rule].action);
+        // One that only watches is no exception to anything.
+        let (message, hint) = if opposed && !rules[*rule].watches {
             let says = opposite(rules[*rule].action, one);
             let hint = "an exception stands above what it is an exception from: move it up, or take one of them away";
             (format!("rule `{}` can never match: {names} before it {says}", rules[*rule].id), hint.to_owned())
