@@ -20,7 +20,7 @@ use super::document;
 use super::lint;
 use super::problem::{Problem, Problems, Severity};
 use super::spec::Config;
-use super::store::Store;
+use super::store::{Staged, Store};
 use super::table::{Scope, Table};
 use super::text::{Place, Placed, Text};
 use crate::base::{Calendar, CategoryId, Name};
@@ -110,7 +110,7 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         problems: &problems,
         read,
         stamps: RefCell::default(),
-        pending: RefCell::default(),
+        staged: RefCell::default(),
     };
     let parts = gateway_file(path, &files).map(|parts| {
         if keep.is_some() {
@@ -121,18 +121,25 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
-    let Files { seed, store, read, stamps, pending, .. } = files;
+    let Files { seed, store, read, stamps, staged, .. } = files;
+    let staged = staged.into_inner();
     let read = read.into_inner();
     let config = match parts {
         Some((parts, policy)) if problems.errors() == 0 => {
             let feeds = category::feeds(&policy.categories, store.as_ref());
             let stamps = stamps.into_inner();
-            let mut config = Config { feeds, stamps, ..config(parts, policy, seed, read.clone()) };
-            // Not before: what is refused whole leaves the last good copies as they are.
-            pending.into_inner().iter().for_each(|pending| pending.keep(store.as_ref(), &mut config));
-            Some(config)
+            for staged in &staged {
+                if let Err(error) = staged.keep() {
+                    tracing::warn!(%error, "no copy of a list is kept");
+                }
+            }
+            Some(Config { feeds, stamps, ..config(parts, policy, seed, read.clone()) })
         }
-        _ => None,
+        _ => {
+            // What is refused whole leaves the last good copies as they are.
+            staged.iter().for_each(Staged::forget);
+            None
+        }
     };
     Outcome { config, problems: problems.into_sorted(&read), files: read }
 }
@@ -149,16 +156,8 @@ pub(super) struct Files<'a> {
     read: RefCell<Vec<Arc<Path>>>,
     /// What the files were that lists were made of some time ago.
     stamps: RefCell<Vec<Stamp>>,
-    /// Lists of which a copy is to be kept.
-    pending: RefCell<Vec<Pending>>,
-}
-
-/// A list of which a copy is to be kept once the configuration is known to be good.
-struct Pending {
-    category: CategoryId,
-    named: PathBuf,
-    guard: u64,
-    most: usize,
+    /// Copies of lists that are to be kept if all is well.
+    staged: RefCell<Vec<Staged>>,
 }
 
 /// What `clearway.toml` says.
@@ -257,9 +256,7 @@ impl Files<'_> {
                 match known.and_then(|(_, (_, about))| refusal(about)) {
                     Some(why) => why,
                     None => {
-                        let (category, guard) = (category.clone(), guard.unwrap_or_default());
-                        self.pending.borrow_mut().push(Pending { category, named, guard, most: draft.keep });
-                        return Some(list);
+                        return Some(self.stage(category, &named, list, guard, draft.keep));
                     }
                 }
             }
@@ -290,6 +287,23 @@ impl Files<'_> {
         Some(List { refused: Some(refusal), ..list })
     }
 
+    /// Has a copy of a list ready to be kept. Its keys are left there.
+    fn stage(&self, category: &CategoryId, named: &Path, list: List, guard: Option<u64>, most: usize) -> List {
+        let Some(store) = &self.store else { return list };
+        let origin = Origin::of(list.files.iter().map(|file| &**file), guard.unwrap_or_default());
+        match store.stage(category, named, &list, &origin, most) {
+            Ok(Some((keys, staged))) => {
+                self.staged.borrow_mut().push(staged);
+                List { keys, ..list }
+            }
+            Ok(None) => list,
+            Err(error) => {
+                tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
+                list
+            }
+        }
+    }
+
     fn was_read(&self, file: &Arc<Path>) {
         if !self.read.borrow().contains(file) {
             self.read.borrow_mut().push(file.clone());
@@ -313,23 +327,6 @@ impl Files<'_> {
         match named {
             Some(place) => self.problems.error(place, message, hint),
             None => self.problems.unreadable(file, message, hint),
-        }
-    }
-}
-
-impl Pending {
-    /// Keeps a copy of the list, which then needs no keys in memory.
-    fn keep(&self, store: Option<&Store>, config: &mut Config) {
-        let Some(store) = store else { return };
-        let whose = config.categories.categories.iter_mut().filter(|category| category.id == self.category);
-        let lists = whose.flat_map(|category| &mut category.lists).filter_map(Arc::get_mut);
-        for list in lists.filter(|list| *list.path == *self.named && list.refused.is_none()) {
-            let origin = Origin::of(list.files.iter().map(|file| &**file), self.guard);
-            match store.keep(&self.category, &self.named, list, &origin, self.most) {
-                Ok(Some(keys)) => list.keys = keys,
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, list = %self.named.display(), "no copy of the list is kept"),
-            }
         }
     }
 }

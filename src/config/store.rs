@@ -83,28 +83,50 @@ impl Store {
         Some(List { keys, ..list })
     }
 
-    /// Keeps a copy beside so many older ones; its keys, which then need not be in memory.
-    pub(super) fn keep(
+    /// Writes a copy that is to be kept beside so many older ones once the whole configuration is known to be good; with
+    /// its keys, which then need not be in memory. `None` for who only looks.
+    pub(super) fn stage(
         &self,
         category: &CategoryId,
         path: &Path,
         list: &List,
         origin: &Origin,
         most: usize,
-    ) -> io::Result<Option<Keys>> {
+    ) -> io::Result<Option<(Keys, Staged)>> {
         if !self.writes {
             return Ok(None);
         }
         let folder = self.place(category, path);
         fs::create_dir_all(&folder)?;
-        let numbers = numbers(&folder);
+        let aside = folder.join("staged");
+        write(&aside, &kept::encode(list, origin, &self.seed)?)?;
+        let keys = kept::keys(fs::File::open(&aside)?, list.places.len())?;
+        Ok(Some((keys, Staged { folder, aside, most })))
+    }
+}
+
+/// A copy that is not yet kept.
+pub(super) struct Staged {
+    folder: PathBuf,
+    aside: PathBuf,
+    most: usize,
+}
+
+impl Staged {
+    /// Keeps it, and takes away those that are too many.
+    pub(super) fn keep(&self) -> io::Result<()> {
+        let numbers = numbers(&self.folder);
         let next = numbers.last().map_or(1, |last| last + 1);
-        let copy = folder.join(format!("{next}.list"));
-        write(&copy, &kept::encode(list, origin, &self.seed)?)?;
-        for number in numbers.iter().rev().skip(most.saturating_sub(1)) {
-            fs::remove_file(folder.join(format!("{number}.list")))?;
+        fs::rename(&self.aside, self.folder.join(format!("{next}.list")))?;
+        for number in numbers.iter().rev().skip(self.most.saturating_sub(1)) {
+            fs::remove_file(self.folder.join(format!("{number}.list")))?;
         }
-        kept::keys(fs::File::open(copy)?, list.places.len()).map(Some)
+        Ok(())
+    }
+
+    /// Forgets it.
+    pub(super) fn forget(&self) {
+        let _ = fs::remove_file(&self.aside);
     }
 }
 
