@@ -67,10 +67,10 @@ impl Builder {
         self.tasks.wait().await;
     }
 
-    /// A whole new plan.
-    pub fn build(&self, config: &Config, generation: u64) -> io::Result<Current> {
+    /// A plan with its ways out.
+    pub fn build(&self, config: &Config, plan: Plan) -> Current {
         let ways = Ways { clear: self.clear.way(&config.egress), rest: self.rest.way(&config.egress) };
-        Ok(Current { plan: Arc::new(plan(config, generation)?), ways })
+        Current { plan: Arc::new(plan), ways }
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
+use super::build::plan;
 use super::history::{self, Entry, History};
 use super::listeners::BindError;
 use super::run::{Daemon, warn};
+use super::threads::aside;
 use crate::base::clock;
 use crate::config::{self, Change, Config, Generations, Keep, Problem};
 use crate::portal::Asked;
@@ -129,8 +131,7 @@ impl Daemon {
             Reloaded::Refused(why) => Some(why.to_string()),
         };
         let (daemon, cause) = (Arc::clone(self), cause.clone());
-        let telling = tokio::task::spawn_blocking(move || daemon.tell(&cause, problem, told));
-        if telling.await.is_err() {
+        if aside(move || daemon.tell(&cause, problem, told)).await.is_none() {
             tracing::error!("the change is not in the history: writing it broke off");
         }
         match &reloaded {
@@ -144,19 +145,17 @@ impl Daemon {
     }
 
     async fn renew(self: &Arc<Self>, cause: &Cause, told: &mut Told) -> Result<Reloaded, Refused> {
-        let path = self.path.clone();
-        // Lists can be large: reading them must not hold up a thread that carries flows.
-        let keep = if cause.goes_back() { Keep::Back } else { Keep::Write };
-        let outcome = tokio::task::spawn_blocking(move || config::read(&path, clock::wall(), keep))
-            .await
-            .map_err(|_| Refused::BrokeOff)?;
+        let (path, keep) = (self.path.clone(), if cause.goes_back() { Keep::Back } else { Keep::Write });
+        let outcome = aside(move || config::read(&path, clock::wall(), keep)).await.ok_or(Refused::BrokeOff)?;
         told.files = outcome.files;
-        let Some(mut config) = outcome.config else {
+        let Some(config) = outcome.config else {
             return Err(Refused::Configuration(outcome.problems));
         };
         self.unchanged(&config)?;
         let generation = self.generation.load(Ordering::Relaxed) + 1;
-        let next = self.builder.build(&config, generation)?;
+        let making = move || plan(&config, generation).map(|plan| (plan, config));
+        let (plan, mut config) = aside(making).await.ok_or(Refused::BrokeOff)??;
+        let next = self.builder.build(&config, plan);
         config.categories.release();
         told.sides = Some((self.state().config.clone(), config.clone()));
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;

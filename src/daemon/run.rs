@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::build::Builder;
+use super::build::{Builder, plan};
 use super::feeds::Feeds;
 use super::gateway::Seen;
 use super::history::last_number;
@@ -134,8 +134,8 @@ impl Daemon {
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
         let generation = last_number(&config.state_dir) + 1;
-        let first =
-            builder.build(&config, generation).map_err(|error| RunError::Machine("cannot read a kept list", error))?;
+        let plan = plan(&config, generation).map_err(|error| RunError::Machine("cannot read a kept list", error))?;
+        let first = builder.build(&config, plan);
         config.categories.release();
         let carrier = Carrier::new(first, tubes, account, bulkheads);
         let listeners = Listeners::new(descriptors.connections);

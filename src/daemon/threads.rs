@@ -30,6 +30,19 @@ async fn tick() {
     }
 }
 
+/// Does what takes long and no flow waits for, on a thread of its own that stands back behind those that carry
+/// flows, but not so far that a change waits for a gateway to be idle; `None` where there is no thread to have, or the work
+/// broke off.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let work = move || {
+        limits::give_way();
+        let _ = tell.send(work());
+    };
+    std::thread::Builder::new().name("clearway-aside".into()).spawn(work).ok()?;
+    told.await.ok()
+}
+
 impl Threads {
     /// Starts them: each has as many threads as there are processors, so that whoever has work has all of them.
     ///
