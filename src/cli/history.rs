@@ -38,7 +38,7 @@ pub fn run(config: &ConfigFile, last: Option<usize>, json: bool) -> u8 {
 
 fn text(dir: &Path, found: &[Found], shown: &[Found], zone: &TimeZone) -> String {
     let kept = Generations::of(dir).kept().unwrap_or_default();
-    let is_kept = |number: u64| kept.iter().any(|kept| (kept.since..=kept.number).contains(&number));
+    let is_kept = |number: u64| kept.iter().any(|kept| kept.has(number));
     let mut text = String::new();
     for found in shown {
         match &found.entry {

@@ -58,7 +58,7 @@ pub fn run(config: &ConfigFile, number: u64) -> u8 {
 /// How many files were put back; `None` where the generation is not kept.
 fn back(generations: &Generations, number: u64, bounds: &Bounds) -> io::Result<Option<usize>> {
     let kept = generations.kept().map_err(|error| named(Path::new("what is kept"), &error))?;
-    let Some(generation) = kept.iter().find(|kept| (kept.since..=kept.number).contains(&number)) else {
+    let Some(generation) = kept.iter().find(|kept| kept.has(number)) else {
         let numbers: Vec<_> = kept.iter().map(|kept| kept.number.to_string()).collect();
         let others = match numbers.is_empty() {
             true => "none is yet: a gateway keeps the last ten that were in force".to_owned(),
@@ -123,7 +123,7 @@ fn stage(
 /// Whether what is in force now is what was; tells what is not.
 fn judge(generations: &Generations, number: u64, code: u8) -> u8 {
     let kept = generations.kept().unwrap_or_default();
-    let meant = kept.iter().find(|kept| (kept.since..=kept.number).contains(&number));
+    let meant = kept.iter().find(|kept| kept.has(number));
     let (Some(now), Some(meant)) = (kept.last(), meant) else { return code };
     if code != 0 {
         let in_force = now.number;

@@ -56,6 +56,11 @@ pub struct Kept {
 }
 
 impl Generation {
+    /// Whether it is the one with a number: those between had the same files.
+    pub fn has(&self, number: u64) -> bool {
+        (self.since..=self.number).contains(&number)
+    }
+
     /// A file's name as a person knows it: beside the gateway's file.
     pub fn name<'a>(&self, file: &'a Kept) -> &'a Path {
         let beside = self.config.parent().and_then(|folder| file.path.strip_prefix(folder).ok());
@@ -91,7 +96,7 @@ impl Generations {
     /// # Errors
     /// As [`Generations::kept`].
     pub fn find(&self, number: u64) -> io::Result<Option<Generation>> {
-        Ok(self.kept()?.into_iter().find(|kept| (kept.since..=kept.number).contains(&number)))
+        Ok(self.kept()?.into_iter().find(|kept| kept.has(number)))
     }
 
     /// What a file of a generation held.
@@ -100,7 +105,7 @@ impl Generations {
     /// Where it cannot be read, or is not what was put there.
     pub fn bytes(&self, kept: &Kept) -> io::Result<Vec<u8>> {
         let bytes = fs::read(self.file(&kept.sha256))?;
-        if hex(digest::digest(&digest::SHA256, &bytes).as_ref()) != kept.sha256 {
+        if sha256_of(&bytes) != kept.sha256 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "what was kept of it was changed"));
         }
         Ok(bytes)
@@ -108,7 +113,7 @@ impl Generations {
 
     /// Whether some text is in any generation.
     pub fn holds(&self, bytes: &[u8]) -> bool {
-        self.file(&hex(digest::digest(&digest::SHA256, bytes).as_ref())).exists()
+        self.file(&sha256_of(bytes)).exists()
     }
 
     /// Keeps the files of a configuration that was just put in force, and forgets the oldest.
@@ -226,15 +231,19 @@ pub fn sha256(path: &Path) -> io::Result<String> {
     let mut piece = vec![0; 64 << 10];
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(hex(context.finish().as_ref())),
+            0 => return Ok(hex(&context.finish())),
             read => context.update(&piece[..read]),
         }
     }
 }
 
-/// Octets in hexadecimal.
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+/// The SHA-256 of octets, in hexadecimal.
+pub fn sha256_of(octets: &[u8]) -> String {
+    hex(&digest::digest(&digest::SHA256, octets))
+}
+
+fn hex(digest: &digest::Digest) -> String {
+    digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A generation's files in place of the disk.

@@ -25,7 +25,7 @@ mod value;
 mod tests;
 
 pub use change::Change;
-pub use generation::{Generation, Generations, Kept, hex, read_past, sha256};
+pub use generation::{Generation, Generations, Kept, read_past, sha256, sha256_of};
 pub use problem::{Excerpt, Problem, Severity};
 pub use read::{Keep, Outcome, list, place, read, read_with};
 pub use render::render;

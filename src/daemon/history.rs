@@ -8,10 +8,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Change, Generation, Generations, Kept, hex, sha256};
+use crate::config::{Change, Generation, Generations, Kept, sha256, sha256_of};
 
 /// So many changes of one entry are written out; the rest is counted.
 const CHANGES: usize = 40;
@@ -77,7 +76,7 @@ impl History {
             let entry: Option<Entry> = serde_json::from_slice(line).ok();
             let before = found.last().map(|before| &before.sha256);
             let follows = entry.as_ref().is_some_and(|entry| entry.previous.as_ref() == before);
-            found.push(Found { entry, follows, sha256: hash(line) });
+            found.push(Found { entry, follows, sha256: sha256_of(line) });
         }
         Ok(found)
     }
@@ -91,12 +90,12 @@ impl History {
         let last = last_line(&mut file)?;
         let torn = last.last().is_some_and(|octet| *octet != b'\n');
         let last = last.strip_suffix(b"\n").unwrap_or(&last);
-        let previous = (!last.is_empty()).then(|| hash(last));
+        let previous = (!last.is_empty()).then(|| sha256_of(last));
         let line = serde_json::to_string(&Entry { previous, ..entry })?;
         let start = if torn { "\n" } else { "" };
         file.write_all(format!("{start}{line}\n").as_bytes())?;
         file.sync_data()?;
-        Ok(hash(line.as_bytes()))
+        Ok(sha256_of(line.as_bytes()))
     }
 }
 
@@ -155,10 +154,6 @@ pub(super) fn hashes<'a>(files: impl Iterator<Item = &'a Path>) -> Vec<(PathBuf,
     // A pipe would wait for its other end.
     let regular = files.filter(|file| file.is_file());
     regular.filter_map(|file| Some((file.to_owned(), sha256(file).ok()?))).collect()
-}
-
-fn hash(line: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, line).as_ref())
 }
 
 /// The last line with its end, if it has one.
