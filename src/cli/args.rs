@@ -115,11 +115,30 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Write what the machine around the gateway needs, from the gateway's own configuration; changes nothing itself
+    #[command(subcommand)]
+    Gateway(Gateway),
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
     Demo {
         /// About how long it takes
         #[arg(long, value_name = "N", default_value_t = 40, value_parser = value_parser!(u64).range(SHORTEST..=LONGEST))]
         seconds: u64,
+    },
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub enum Gateway {
+    /// nftables rules and `ip rule`s that bring the clients of transparent listeners in, and egresses with a mark out
+    #[command(after_help = "Prints a script to read, then to run as root:  clearway gateway nft | sh\n\
+        Run again after a change it replaces what it made before; `clearway gateway nft --undo | sh` takes it away.")]
+    Nft {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the script that takes away what the other made, whatever the configuration was then
+        #[arg(long)]
+        undo: bool,
     },
 }
 
