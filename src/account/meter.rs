@@ -47,6 +47,7 @@ const ENDINGS: &[(Side, &[Reason])] = &[
         &[
             Reason::Finished,
             Reason::BadRequest,
+            Reason::NoDestination,
             Reason::HeadTooLarge,
             Reason::SlowHead,
             Reason::Reset,
