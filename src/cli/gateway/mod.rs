@@ -1,7 +1,11 @@
 //! `clearway gateway`: what the machine around the gateway needs, written from the gateway's own configuration. Each command
 //! prints a script for `sh` and changes nothing itself: it is to be read before it is run.
 
+mod catch;
 mod nft;
+mod routes;
+#[cfg(test)]
+mod tests;
 
 use super::args::Gateway;
 
