@@ -115,6 +115,9 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Print what the machine around the gateway must be told, from the same configuration
+    #[command(subcommand)]
+    Gateway(Gateway),
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
     Demo {
         /// About how long it takes
@@ -182,6 +185,31 @@ pub enum Lists {
     Stat(ListFile),
     /// Print its names and networks as a plain list; what a plain list cannot say is counted on standard error
     Convert(ListFile),
+}
+
+/// What is printed for the machine around the gateway.
+#[derive(Debug, Subcommand)]
+pub enum Gateway {
+    /// A shell script that shapes what shares the link and does not pass through the proxy (HTB, by the egresses' marks)
+    #[command(
+        after_help = "Run it as root: clearway gateway tc --staff eth1 | sh\n\
+        Take it away:   clearway gateway tc --staff eth1 | sh -s -- --undo"
+    )]
+    Tc(Tc),
+}
+
+/// What a script for tc is made from.
+#[derive(Debug, clap::Args)]
+pub struct Tc {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// An interface by which staff come, for the way down; once for each. Without one, only the way up is shaped
+    #[arg(long, value_name = "INTERFACE")]
+    pub staff: Vec<String>,
+    /// Whose ceilings: `now`, or a local date and time such as `2026-11-24 12:30`
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub at: String,
 }
 
 /// A list.
