@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         Command::History { config, last, json } => history::run(&config, last, json),
         Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Drain { config } => ask::drain(&config),
-        Command::Gateway(asked) => gateway::run(&asked),
+        Command::Gateway(command) => gateway::run(&command),
         Command::Demo { seconds } => demo::run(seconds),
     };
     ExitCode::from(code)

@@ -1,16 +1,19 @@
-//! `clearway gateway`: what the machine around the gateway must be told, written from the same configuration. Nothing here
-//! changes the machine: each prints what somebody with the right to may run.
+//! `clearway gateway`: what the machine around the gateway needs, written from the gateway's own configuration. Each command
+//! prints a script for `sh` and changes nothing itself: it is to be read before it is run.
 
-pub mod class;
-pub mod lane;
-pub mod script;
-pub mod tc;
+mod class;
+mod lane;
+mod nft;
+mod script;
+mod tc;
 
 use super::args::Gateway;
 
 /// Runs one of them.
-pub fn run(asked: &Gateway) -> u8 {
-    match asked {
+pub fn run(command: &Gateway) -> u8 {
+    let done = match command {
+        Gateway::Nft { config, undo } => nft::run(config, *undo),
         Gateway::Tc(asked) => tc::run(asked),
-    }
+    };
+    done.unwrap_or_else(|code| code)
 }

@@ -6,6 +6,14 @@ use super::class::{Class, OWN, REST, Road, leaf};
 use super::lane::Lanes;
 use crate::base::Rate;
 
+/// How it is used, and how it works.
+const ABOUT: &str = "
+sh FILE           puts this in force; again and again if you like, the state is the same. As root.
+sh FILE --undo    takes all of it away, whatever configuration it came from
+
+How packets find their class: nftables writes the class into the packet (meta priority), by the mark it has. HTB takes
+it from there without a filter of its own, so no kernel needs the classifiers `fw`, `flower` or `matchall`, which many
+are built without, and the mark can come from the connection, so that answers are known too.";
 const SCRIPT: &str = include_str!("tc.sh");
 /// The number of our queues.
 const MAJOR: &str = "c1ea";
@@ -41,10 +49,18 @@ pub struct Plan<'a> {
     pub down: Option<Road>,
 }
 
+/// The script that takes away what any of them made.
+pub fn undo() -> String {
+    let head = "# Takes away what a script of `clearway gateway tc` put in force, whatever configuration it came from. As root.";
+    let text = SCRIPT.split_once("@CUT@").map_or(SCRIPT, |(text, _)| text);
+    text.replace("@HEAD@", head) + "undo\n"
+}
+
 /// The script.
 pub fn script(plan: &Plan<'_>) -> String {
-    let head: Vec<String> = plan.head.lines().map(|line| format!("# {line}").trim_end().to_owned()).collect();
+    let head: Vec<String> = plan.head.lines().chain(ABOUT.lines()).map(|line| format!("# {line}").trim_end().to_owned()).collect();
     SCRIPT
+        .replace("@CUT@\n", "")
         .replace("@HEAD@", &head.join("\n"))
         .replace("@REST@", &format!("{REST:x}"))
         .replace("@APPLY@", apply(plan).trim_end())

@@ -17,30 +17,24 @@ const AHEAD: i64 = 7 * 24;
 /// More edges than a week of schedules has that people can read.
 const EDGES: usize = 1_000;
 
-/// Prints the script.
-pub fn run(asked: &Tc) -> u8 {
+/// Prints the script, or the one that takes away what it made.
+pub fn run(asked: &Tc) -> Result<u8, u8> {
     let refuse = |text: String| {
         write::note(&format!("error: {text}"));
         CONFIGURATION
     };
-    let config = match load::config(&asked.config) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let at = match explain::when(&asked.at, &config.calendar) {
-        Ok(at) => at,
-        Err(hint) => return refuse(format!("--at {hint}")),
-    };
-    match text(&config, asked, at) {
-        Ok(script) => {
-            if asked.staff.is_empty() {
-                write::note("note: only the way up is shaped; for the way down name the staff side: --staff eth1");
-            }
-            write::line(script.trim_end());
-            0
-        }
-        Err(text) => refuse(text),
+    if asked.undo {
+        write::line(script::undo().trim_end());
+        return Ok(0);
     }
+    let config = load::config(&asked.config)?;
+    let at = explain::when(&asked.at, &config.calendar).map_err(|hint| refuse(format!("--at {hint}")))?;
+    let script = text(&config, asked, at).map_err(refuse)?;
+    if asked.staff.is_empty() {
+        write::note("note: only the way up is shaped; for the way down name the staff side: --staff eth1");
+    }
+    write::line(script.trim_end());
+    Ok(0)
 }
 
 fn text(config: &Config, asked: &Tc, at: Timestamp) -> Result<String, String> {

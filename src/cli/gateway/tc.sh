@@ -1,12 +1,5 @@
 #!/bin/sh
 @HEAD@
-#
-#   sh FILE           puts this in force; again and again if you like, the state is the same. As root.
-#   sh FILE --undo    takes all of it away, whatever configuration it came from
-#
-# How packets find their class: nftables writes the class into the packet (meta priority), by the mark it has. HTB takes
-# it from there without a filter of its own, so no kernel needs the classifiers `fw`, `flower` or `matchall`, which many
-# are built without, and marks can be restored from connections, so that answers are known too.
 set -eu
 export LC_ALL=C
 
@@ -42,6 +35,7 @@ undo() {
   if ip link show "$ifb" >/dev/null 2>&1; then ip link del "$ifb"; fi
 }
 
+@CUT@
 # The classes that an interface has: each with the one around it.
 shape() { tc class show dev "$1" 2>/dev/null | awk '{ print $3 ":" ($4 == "root" ? "root" : $5) }' | sort | tr '\n' ' '; }
 
