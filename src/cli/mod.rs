@@ -13,6 +13,7 @@ pub mod history;
 pub mod lists;
 pub mod load;
 pub mod logged;
+pub mod manual;
 pub mod rollback;
 pub mod run;
 pub mod test;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::History { config, last, json } => history::run(&config, last, json),
         Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Drain { config } => ask::drain(&config),
+        Command::Manual { out } => manual::run(&out),
         Command::Demo { seconds } => demo::run(seconds),
     };
     ExitCode::from(code)
