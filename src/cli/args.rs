@@ -32,8 +32,10 @@ pub struct ConfigFile {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the gateway
-    #[command(after_help = "SIGHUP reloads, SIGTERM drains and stops, SIGINT stops at once.\n\
-        RUST_LOG sets what is logged to standard error (default: info).")]
+    #[command(
+        after_help = "SIGHUP reloads, SIGUSR1 opens the access log anew, SIGTERM drains and stops, SIGINT stops at once.\n\
+        RUST_LOG sets what is logged to standard error (default: info)."
+    )]
     Run {
         /// Where the configuration is.
         #[command(flatten)]
@@ -115,13 +117,16 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
-<<<<<<< HEAD
-    /// Print what the machine around the gateway must be told, from the same configuration
-=======
     /// Write what the machine around the gateway needs, from the gateway's own configuration; changes nothing itself
->>>>>>> doors
     #[command(subcommand)]
     Gateway(Gateway),
+    /// Write the manual pages and the shells' completions, for who makes a package
+    #[command(hide = true)]
+    Manual {
+        /// A folder, made where there is none; gets `man`, `bash`, `zsh` and `fish`
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
     Demo {
         /// About how long it takes
