@@ -346,6 +346,11 @@ impl Meter {
         self.0.process.journal_dropped.inc_by(records);
     }
 
+    /// The access log cannot be written, or can be again.
+    pub(super) fn journal_failing(&self, failing: bool) {
+        self.0.process.journal_failing.set(failing.into());
+    }
+
     fn count(&self, counters: &IntCounterVec, labels: &[&str], by: u64) {
         // An error is a wrong number of labels; every caller is in this file and the tests call them all.
         if let Ok(counter) = counters.get_metric_with_label_values(labels) {

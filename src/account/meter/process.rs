@@ -21,6 +21,7 @@ pub(super) struct Process {
     connections: IntGauge,
     most_connections: IntGauge,
     pub(super) journal_dropped: IntCounter,
+    pub(super) journal_failing: IntGauge,
 }
 
 impl Process {
@@ -63,6 +64,10 @@ impl Process {
                     "clearway_journal_dropped_total",
                     "Access records that were lost: the queue was full, or the log could not be written before the process ended.",
                 ),
+            )?,
+            journal_failing: gauge(
+                "clearway_journal_failing",
+                "1 while the access log cannot be written and records are kept in memory; else 0.",
             )?,
         };
         process.successful.set(1);
