@@ -115,11 +115,7 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
-<<<<<<< HEAD
-    /// Print what the machine around the gateway must be told, from the same configuration
-=======
     /// Write what the machine around the gateway needs, from the gateway's own configuration; changes nothing itself
->>>>>>> doors
     #[command(subcommand)]
     Gateway(Gateway),
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
