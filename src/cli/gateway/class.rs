@@ -121,7 +121,8 @@ impl Road {
     fn ceil(&self, lanes: &Lanes, place: usize) -> u64 {
         let lane = &lanes.marked[place];
         let own = lane.ceiling[self.way].map_or(self.link, |ceiling| {
-            let back = lane.ceiling[1 - self.way].or(self.back).map_or(0, |back| back.times(ACKNOWLEDGED).bits_per_second());
+            let back =
+                lane.ceiling[1 - self.way].or(self.back).map_or(0, |back| back.times(ACKNOWLEDGED).bits_per_second());
             let wire = ceiling.times(HEADERS).bits_per_second() + back;
             Rate::from_bits_per_second(wire).unwrap_or(ceiling).min(self.link)
         });

@@ -2,6 +2,8 @@
 //! prints a script for `sh` and changes nothing itself: it is to be read before it is run.
 
 mod class;
+#[cfg(test)]
+mod class_tests;
 mod lane;
 mod nft;
 mod script;

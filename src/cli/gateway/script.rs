@@ -58,7 +58,8 @@ pub fn undo() -> String {
 
 /// The script.
 pub fn script(plan: &Plan<'_>) -> String {
-    let head: Vec<String> = plan.head.lines().chain(ABOUT.lines()).map(|line| format!("# {line}").trim_end().to_owned()).collect();
+    let head: Vec<String> =
+        plan.head.lines().chain(ABOUT.lines()).map(|line| format!("# {line}").trim_end().to_owned()).collect();
     SCRIPT
         .replace("@CUT@\n", "")
         .replace("@HEAD@", &head.join("\n"))
@@ -156,9 +157,8 @@ fn rules(plan: &Plan<'_>) -> String {
     ));
     if !plan.staff.is_empty() {
         let staff = quoted(plan.staff);
-        text += &marked(format!(
-            "    iifname \"{wan}\" oifname {{ {staff} }} meta priority set ct mark map {{ {map} }}\n"
-        ));
+        text +=
+            &marked(format!("    iifname \"{wan}\" oifname {{ {staff} }} meta priority set ct mark map {{ {map} }}\n"));
         let _ = writeln!(
             text,
             "    # between the Trust's own networks: not the link's, so it waits for nobody\n    \

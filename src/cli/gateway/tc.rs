@@ -78,7 +78,9 @@ fn text(config: &Config, asked: &Tc, at: Timestamp) -> Result<String, String> {
 fn plain(name: &str) -> Result<(), String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() || name.len() > 15 || name.starts_with('-') || !name.chars().all(fine) {
-        return Err(format!("interface {name:?} cannot be written into a script: letters, digits, `.`, `-` and `_`, 15 at most"));
+        return Err(format!(
+            "interface {name:?} cannot be written into a script: letters, digits, `.`, `-` and `_`, 15 at most"
+        ));
     }
     Ok(())
 }
