@@ -150,7 +150,7 @@ impl Case {
 }
 
 /// `now`, or a local date and time in the gateway's zone.
-fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
+pub(super) fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
     if text == "now" {
         return Ok(clock::wall());
     }

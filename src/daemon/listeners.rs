@@ -117,6 +117,11 @@ impl Listeners {
         self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()
     }
 
+    /// The connections that there are, and how many there may be.
+    pub fn room(&self) -> (usize, usize) {
+        (self.room.taken(), self.room.capacity())
+    }
+
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

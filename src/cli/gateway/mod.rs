@@ -2,8 +2,14 @@
 //! prints a script for `sh` and changes nothing itself: it is to be read before it is run.
 
 mod catch;
+mod class;
+#[cfg(test)]
+mod class_tests;
+mod lane;
 mod nft;
 mod routes;
+mod script;
+mod tc;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +19,7 @@ use super::args::Gateway;
 pub fn run(command: &Gateway) -> u8 {
     let done = match command {
         Gateway::Nft { config, undo } => nft::run(config, *undo),
+        Gateway::Tc(asked) => tc::run(asked),
     };
     done.unwrap_or_else(|code| code)
 }
