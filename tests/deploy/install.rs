@@ -30,7 +30,12 @@ fn what_was_installed_used_and_purged_leaves_nothing() {
     );
     machine.fetch();
     let with = machine.says(LISTING);
-    for place in ["/usr/bin/clearway", "/etc/clearway/lists/own.txt", "/var/lib/clearway/history.jsonl", "/var/log/clearway/access.log"] {
+    for place in [
+        "/usr/bin/clearway",
+        "/etc/clearway/lists/own.txt",
+        "/var/lib/clearway/history.jsonl",
+        "/var/log/clearway/access.log",
+    ] {
         assert!(with.contains(place), "{place} is not among\n{with}");
     }
 
@@ -66,7 +71,10 @@ fn what_is_installed_runs_as_shipped_and_belongs_to_whom_it_should() {
         // What root did in the gateway's own folder.
         ("find /var/lib/clearway ! -user clearway", ""),
         ("curl --silent http://127.0.0.1:9128/healthz", "alive"),
-        ("complete=$(bash -c '. /usr/share/bash-completion/completions/clearway; complete -p clearway'); echo ${complete##* }", "clearway"),
+        (
+            "complete=$(bash -c '. /usr/share/bash-completion/completions/clearway; complete -p clearway'); echo ${complete##* }",
+            "clearway",
+        ),
         ("zcat /usr/share/man/man1/clearway-explain.1.gz | grep -c '^.SH'", "6"),
     ] {
         assert_eq!(machine.says(what), says, "{what}");

@@ -50,7 +50,8 @@ impl Machine {
     #[track_caller]
     pub fn fetch(&self) {
         let outside = self.outside;
-        let got = self.says(&format!("curl --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
+        let got =
+            self.says(&format!("curl --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
         assert_eq!(got, PAGE);
     }
 
