@@ -2,6 +2,7 @@
 //! ever holds a host, an address or a person: each comes from the configuration or from a closed set of words.
 
 mod level;
+mod lost;
 mod tube;
 mod vectors;
 
@@ -12,10 +13,11 @@ use std::time::Duration;
 use foldhash::HashMap;
 use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use level::Levels;
 pub use level::LinkLevel;
+use lost::Lost;
 pub(super) use tube::TubeMeter;
 use tube::TubeVectors;
 use vectors::{Vectors, add};
@@ -147,7 +149,7 @@ struct Inner {
     levels: Levels,
     reloads: IntCounterVec,
     lists: ListGauges,
-    journal_dropped: IntCounter,
+    lost: Lost,
     generation: IntGauge,
     /// Every tube that any generation had. A name that comes back finds its counts.
     tubes: RwLock<HashMap<TubeId, Arc<TubeMeter>>>,
@@ -237,13 +239,7 @@ impl Meter {
                 &["result"],
             )?,
             lists: ListGauges::new(&vectors)?,
-            journal_dropped: add(
-                &registry,
-                IntCounter::new(
-                    "clearway_journal_dropped_total",
-                    "Access records that were lost: the queue was full, or the log could not be written before the process ended.",
-                ),
-            )?,
+            lost: Lost::new(&registry)?,
             generation: add(
                 &registry,
                 IntGauge::new(
@@ -452,7 +448,12 @@ impl Meter {
 
     /// Access records were lost.
     pub(super) fn journal_dropped(&self, records: u64) {
-        self.0.journal_dropped.inc_by(records);
+        self.0.lost.records.inc_by(records);
+    }
+
+    /// Spans were lost.
+    pub(super) fn telemetry_dropped(&self, spans: u64) {
+        self.0.lost.spans.inc_by(spans);
     }
 
     fn count(&self, counters: &IntCounterVec, labels: &[&str], by: u64) {

@@ -33,7 +33,7 @@ pub struct ConfigFile {
 pub enum Command {
     /// Start the gateway
     #[command(after_help = "SIGHUP reloads, SIGTERM drains and stops, SIGINT stops at once.\n\
-        RUST_LOG sets what is logged to standard error (default: info).")]
+        What it says of itself goes to standard error, or where [log] says; RUST_LOG comes before [log] level.")]
     Run {
         /// Where the configuration is.
         #[command(flatten)]
