@@ -32,8 +32,10 @@ pub struct ConfigFile {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the gateway
-    #[command(after_help = "SIGHUP reloads, SIGTERM drains and stops, SIGINT stops at once.\n\
-        What it says of itself goes to standard error, or where [log] says; RUST_LOG comes before [log] level.")]
+    #[command(
+        after_help = "SIGHUP reloads, SIGUSR1 opens log files anew, SIGTERM drains and stops, SIGINT stops at once.\n\
+        What it says of itself goes to standard error, or where [log] says; RUST_LOG comes before [log] level."
+    )]
     Run {
         /// Where the configuration is.
         #[command(flatten)]
@@ -118,6 +120,13 @@ pub enum Command {
     /// Write what the machine around the gateway needs, from the gateway's own configuration; changes nothing itself
     #[command(subcommand)]
     Gateway(Gateway),
+    /// Write the manual pages and the shells' completions, for who makes a package
+    #[command(hide = true)]
+    Manual {
+        /// A folder, made where there is none; gets `man`, `bash`, `zsh` and `fish`
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
     Demo {
         /// About how long it takes

@@ -14,6 +14,7 @@ pub mod history;
 pub mod lists;
 pub mod load;
 pub mod logged;
+pub mod manual;
 pub mod rollback;
 pub mod run;
 pub mod test;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Drain { config } => ask::drain(&config),
         Command::Gateway(command) => gateway::run(&command),
+        Command::Manual { out } => manual::run(&out),
         Command::Demo { seconds } => demo::run(seconds),
     };
     ExitCode::from(code)
