@@ -9,6 +9,7 @@ pub mod day;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+pub mod gateway;
 pub mod history;
 pub mod lists;
 pub mod load;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::History { config, last, json } => history::run(&config, last, json),
         Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Drain { config } => ask::drain(&config),
+        Command::Gateway(command) => gateway::run(&command),
         Command::Manual { out } => manual::run(&out),
         Command::Demo { seconds } => demo::run(seconds),
     };

@@ -158,6 +158,7 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
         });
         daemon.describe();
+        daemon.carrier.account.meter().in_force(daemon.started.1);
         Ok(daemon)
     }
 

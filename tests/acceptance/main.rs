@@ -19,6 +19,7 @@ mod sni;
 mod refusals;
 mod records;
 mod ceiling;
+mod companion;
 mod reload;
 mod scrape;
 mod life;
