@@ -366,7 +366,7 @@ fn each_rule_can_be_broken_and_is_then_named() {
         ("flow/a.rs", "//! x\nuse crate::config::Config;\n", "imports config"),
         ("config/a.rs", "//! x\nuse crate::flow::Plan;\n", "imports flow"),
         ("portal/a.rs", "//! x\nuse crate::tube::Reading;\n", "imports tube"),
-        ("cli/a.rs", "//! x\nuse crate::egress::Resolver;\n", "imports egress"),
+        ("cli/a.rs", "//! x\nuse crate::relay::Tunnel;\n", "imports relay"),
         ("main.rs", "//! x\nfn main() { clearway::daemon::run() }\n", "imports daemon"),
         ("policy/a.rs", "//! x\nuse toml::Value;\n", "crate toml"),
         ("policy/a.rs", "//! x\nfn f() -> toml::Value { x() }\n", "crate toml"),
