@@ -121,6 +121,21 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "within = \"internet\"\n[tube.c]\nwithin = \"d\"\n[tube.d]\nwithin = \"c\"",
             "14:10 `within` goes in a circle: c in d in c",
         ),
+        // telemetry
+        (
+            "dscp = \"LE\"",
+            "[telemetry]\notlp = \"https://c.example:4318\"",
+            "19:8 `otlp` cannot be \"https://c.example:4318\": a collector is reached over plain http://",
+        ),
+        (
+            "dscp = \"LE\"",
+            "[telemetry]\notlp = \"http://c.example:0\"",
+            "19:8 `otlp` cannot be \"http://c.example:0\": a port is a number from 1 to 65535",
+        ),
+        ("dscp = \"LE\"", "[telemetry]\nmetrics = true", "19:1 unknown key `metrics` in [telemetry]"),
+        // log
+        ("dscp = \"LE\"", "[log]\nlevel = \"infos\"", "19:9 `level` cannot be \"infos\""),
+        ("dscp = \"LE\"", "[log]\nproces = \"-\"", "19:1 unknown key `proces` in [log]"),
         // link
         (
             "dscp = \"LE\"",
