@@ -22,5 +22,7 @@ mod acceptance {
 mod world;
 
 mod install;
+mod manifests;
 mod package;
+mod pair;
 mod service;
