@@ -30,7 +30,12 @@ fn what_was_installed_used_and_purged_leaves_nothing() {
     );
     machine.fetch();
     let with = machine.says(LISTING);
-    for place in ["/usr/bin/clearway", "/etc/clearway/lists/own.txt", "/var/lib/clearway/history.jsonl", "/var/log/clearway/access.log"] {
+    for place in [
+        "/usr/bin/clearway",
+        "/etc/clearway/lists/own.txt",
+        "/var/lib/clearway/history.jsonl",
+        "/var/log/clearway/access.log",
+    ] {
         assert!(with.contains(place), "{place} is not among\n{with}");
     }
 
@@ -66,8 +71,14 @@ fn what_is_installed_runs_as_shipped_and_belongs_to_whom_it_should() {
         // What root did in the gateway's own folder.
         ("find /var/lib/clearway ! -user clearway", ""),
         ("curl --silent http://127.0.0.1:9128/healthz", "alive"),
-        ("complete=$(bash -c '. /usr/share/bash-completion/completions/clearway; complete -p clearway'); echo ${complete##* }", "clearway"),
-        ("man clearway-explain | head -4 | tail -1 | cut -c1-80", "       clearway-explain - Say what would happen to a flow, and which list, rule"),
+        (
+            "complete=$(bash -c '. /usr/share/bash-completion/completions/clearway; complete -p clearway'); echo ${complete##* }",
+            "clearway",
+        ),
+        (
+            "man clearway-explain | head -4 | tail -1 | cut -c1-80",
+            "       clearway-explain - Say what would happen to a flow, and which list, rule",
+        ),
     ] {
         assert_eq!(machine.says(what), says, "{what}");
     }

@@ -26,3 +26,4 @@ mod manifests;
 mod package;
 mod pair;
 mod service;
+mod upgrade;

@@ -63,8 +63,11 @@ fn every_manifest_is_one_that_kubernetes_takes() {
     let Some(linters) = linters() else { return };
     let folder = repository().join("deploy/kubernetes");
     let kustomization = read("deploy/kubernetes/kustomization.yaml");
-    let mut named: Vec<&str> =
-        kustomization.lines().filter_map(|line| line.trim().strip_prefix("- ")).filter(|name| name.ends_with(".yaml")).collect();
+    let mut named: Vec<&str> = kustomization
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- "))
+        .filter(|name| name.ends_with(".yaml"))
+        .collect();
     named.sort_unstable();
     let mut there: Vec<String> = fs::read_dir(&folder)
         .unwrap()
@@ -75,7 +78,11 @@ fn every_manifest_is_one_that_kubernetes_takes() {
     assert_eq!(named, there, "those that the kustomization names, and those that are there");
 
     let mut validate = Command::new("python3");
-    validate.args(["-m", "kubernetes_validate", "--strict"]).args(&there).env("PYTHONPATH", linters).current_dir(&folder);
+    validate
+        .args(["-m", "kubernetes_validate", "--strict"])
+        .args(&there)
+        .env("PYTHONPATH", linters)
+        .current_dir(&folder);
     let ran = tool::run(&mut validate, LIMIT);
     let said = ran.text() + &ran.stderr;
     assert_eq!((ran.code, said.matches(" passed ").count()), (Some(0), there.len()), "{said}");
@@ -84,12 +91,17 @@ fn every_manifest_is_one_that_kubernetes_takes() {
 #[test]
 fn the_pods_configuration_is_one_that_the_gateway_takes_and_the_deployment_agrees_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp").args(["-r", "config/lists", "config/policy.toml"]).arg(dir.path()).current_dir(repository()).status();
+    let copied = Command::new("cp")
+        .args(["-r", "config/lists", "config/policy.toml"])
+        .arg(dir.path())
+        .current_dir(repository())
+        .status();
     assert!(copied.unwrap().success());
     let text = read("deploy/kubernetes/config/clearway.toml");
     let here = dir.path().display();
     let file = dir.path().join("clearway.toml");
-    fs::write(&file, text.replace("/etc/clearway/", "").replace("/var/lib/clearway", &format!("{here}/state"))).unwrap();
+    fs::write(&file, text.replace("/etc/clearway/", "").replace("/var/lib/clearway", &format!("{here}/state")))
+        .unwrap();
     let mut check = Command::new(env!("CARGO_BIN_EXE_clearway"));
     let ran = tool::run(check.args(["check", "--json", "-c"]).arg(&file), LIMIT);
     // What is yours to fill in, and that the admin is on every address: the network policy says who comes there.
@@ -98,9 +110,13 @@ fn the_pods_configuration_is_one_that_the_gateway_takes_and_the_deployment_agree
     assert!(found.contains("clinical.txt") && found.contains("[admin]"), "{found}");
 
     let deployment = read("deploy/kubernetes/deployment.yaml");
-    let grace: u64 = deployment.split("terminationGracePeriodSeconds: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    let grace: u64 =
+        deployment.split("terminationGracePeriodSeconds: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
     assert!(text.contains("drain     = \"5 min\"") && grace > 300, "a pod is given {grace} s");
     for port in ["3128", "9128"] {
-        assert!(text.contains(&format!(":{port}\"")) && deployment.contains(&format!("containerPort: {port}")), "{port}");
+        assert!(
+            text.contains(&format!(":{port}\"")) && deployment.contains(&format!("containerPort: {port}")),
+            "{port}"
+        );
     }
 }

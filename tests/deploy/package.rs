@@ -44,7 +44,10 @@ fn lintian_has_nothing_to_say() {
     let package = packed("1.0.0");
     // Not pressed: for these tests alone.
     let pressed = "uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball";
-    let said = run("lintian", &["--allow-root", "--tag-display-limit", "0", "--suppress-tags", pressed, package.to_str().unwrap()]);
+    let said = run(
+        "lintian",
+        &["--allow-root", "--tag-display-limit", "0", "--suppress-tags", pressed, package.to_str().unwrap()],
+    );
     assert_eq!((said.code, said.text().trim()), (Some(0), ""), "{}", said.stderr);
 }
 

@@ -29,7 +29,8 @@ fn keepalived_takes_the_example_and_would_not_take_a_mistake_in_it() {
     for (text, code) in [(text.clone(), 0), (text.replace("nopreempt", "noprempt"), 5)] {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        let check = "ip link add eth0 type veth peer name other; exec keepalived --config-test --log-console --use-file $0";
+        let check =
+            "ip link add eth0 type veth peer name other; exec keepalived --config-test --log-console --use-file $0";
         let mut inside = Command::new("unshare");
         inside.args(["--net", "sh", "-ec", check]).arg(file.path());
         let ran = tool::run(&mut inside, LIMIT);
@@ -79,13 +80,15 @@ impl Gateway {
         let copied = Command::new("cp").arg("-rT").arg(shipped).arg(self.folder.path()).status().unwrap();
         assert!(copied.success());
         let text = fs::read_to_string(self.file("clearway.toml")).unwrap();
-        let text = text.replace("\"127.0.0.1:3128\"", "\"0.0.0.0:3128\"").replace("[\"127.0.0.0/8\"", "[\"10.0.0.0/8\"");
+        let text =
+            text.replace("\"127.0.0.1:3128\"", "\"0.0.0.0:3128\"").replace("[\"127.0.0.0/8\"", "[\"10.0.0.0/8\"");
         fs::write(self.file("clearway.toml"), text).unwrap();
         let mut run = self.command(env!("CARGO_BIN_EXE_clearway"));
         run.args(["run", "-c", &self.file("clearway.toml")]);
         self.start(run, "clearway.log");
         until(LIMIT, "a gateway that is ready", || {
-            (self.sh("curl --silent --fail -o /dev/null http://127.0.0.1:9128/readyz || exit 1").code == Some(0)).then_some(())
+            (self.sh("curl --silent --fail -o /dev/null http://127.0.0.1:9128/readyz || exit 1").code == Some(0))
+                .then_some(())
         });
     }
 
@@ -95,7 +98,14 @@ impl Gateway {
         let text = text.replace("10.1.1.12", "OTHER").replace("10.1.1.11", own).replace("OTHER", other);
         fs::write(self.file("keepalived.conf"), text).unwrap();
         let mut run = self.command("keepalived");
-        run.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file", &self.file("keepalived.conf")]);
+        run.args([
+            "--dont-fork",
+            "--log-console",
+            "--log-detail",
+            "--vrrp",
+            "--use-file",
+            &self.file("keepalived.conf"),
+        ]);
         run.args(["--pid", &self.file("pid"), "--vrrp_pid", &self.file("vrrp")]);
         self.start(run, "keepalived.log");
     }
@@ -132,7 +142,8 @@ impl Drop for Gateway {
 #[test]
 fn when_one_of_a_pair_dies_the_other_has_the_address_and_keeps_it() {
     let (mut one, mut other) = (Gateway::new(), Gateway::new());
-    let wire = format!("ip link add eth0 netns {} type veth peer name eth0 netns {}", one.network.id(), other.network.id());
+    let wire =
+        format!("ip link add eth0 netns {} type veth peer name eth0 netns {}", one.network.id(), other.network.id());
     tool::run(Command::new("sh").args(["-ec", &wire]), LIMIT).ok();
     for (gateway, address) in [(&one, "10.1.1.11"), (&other, "10.1.1.12")] {
         gateway.sh(&format!("ip address add {address}/24 dev eth0; ip link set eth0 up; ip link set lo up")).ok();

@@ -48,7 +48,9 @@ fn the_process_has_what_marks_and_probes_need_and_nothing_else() {
         assert_eq!(machine.says(&what.replace("MAIN", &main)), says.trim_end(), "{what}");
     }
     // What the process sees of the machine, by its own root.
-    let sees = |test: &str| machine.sh(&format!("nsenter -t {main} -m -S $(id -u clearway) -G $(id -g clearway) -- {test}")).code;
+    let sees = |test: &str| {
+        machine.sh(&format!("nsenter -t {main} -m -S $(id -u clearway) -G $(id -g clearway) -- {test}")).code
+    };
     for (test, code) in [
         ("test -r /etc/clearway/policy.toml", 0),
         ("test -w /var/lib/clearway", 0),

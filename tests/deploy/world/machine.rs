@@ -39,12 +39,14 @@ impl Machine {
         let (count, process) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let group = format!("clearway-test-{process}-{count}");
         let mut boot = Command::new("unshare");
-        boot.args(["--mount", "--kill-child=SIGKILL", "--fork", "--"]).arg(repository().join("tests/deploy/world/boot"));
+        boot.args(["--mount", "--kill-child=SIGKILL", "--fork", "--"])
+            .arg(repository().join("tests/deploy/world/boot"));
         boot.args(["outside", root(), &group]).arg(shared());
         let log = std::fs::File::create(shared().join(format!("boot-{count}.log"))).unwrap();
         boot.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let boot = boot.spawn().expect("unshare does not start; run deploy/test-deps");
-        let mut machine = Machine { init: boot.id(), boot, group, address: Ipv4Addr::UNSPECIFIED, outside: Ipv4Addr::UNSPECIFIED };
+        let mut machine =
+            Machine { init: boot.id(), boot, group, address: Ipv4Addr::UNSPECIFIED, outside: Ipv4Addr::UNSPECIFIED };
         machine.init = until(BOOT, "the machine's first process", || machine.find_init());
         machine.wire(process as u16 ^ (count << 8));
         until(BOOT, "the machine's systemd", || {
@@ -78,7 +80,8 @@ impl Machine {
             "ip link add {name} type veth peer name eth0 netns {init}\nip address add {here}/30 dev {name}\nip link set {name} up"
         )]);
         tool::run(&mut ip, STEP).ok();
-        self.sh(&format!("ip address add {there}/30 dev eth0; ip link set eth0 up; ip route add default via {here}")).ok();
+        self.sh(&format!("ip address add {there}/30 dev eth0; ip link set eth0 up; ip route add default via {here}"))
+            .ok();
     }
 
     /// Runs a script in it as root, to its end.
@@ -114,7 +117,10 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let told = tool::run(&mut self.command("journalctl --no-pager -n 60; systemctl --no-pager status clearway || true"), STEP);
+            let told = tool::run(
+                &mut self.command("journalctl --no-pager -n 60; systemctl --no-pager status clearway || true"),
+                STEP,
+            );
             eprintln!("the machine's journal:\n{}{}", told.text(), told.stderr);
         }
         let _ = self.boot.kill();
