@@ -21,8 +21,8 @@ const ABOVE: &[(&str, &[&str])] = &[
             "portal",
         ],
     ),
-    // Of the portal, the client that talks to a running gateway; of the stages, those whose values `lists` and `diff` print.
-    ("cli", &["flow", "config", "daemon", "portal", "category", "policy"]),
+    // Of the portal, the client that talks to a running gateway; of the stages, those whose values `lists`, `diff` and `gateway` print.
+    ("cli", &["flow", "config", "daemon", "portal", "category", "policy", "listen", "egress"]),
     ("main", &["cli"]),
 ];
 

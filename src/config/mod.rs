@@ -29,4 +29,4 @@ pub use generation::{Generation, Generations, Kept, read_past, sha256, sha256_of
 pub use problem::{Excerpt, Problem, Severity};
 pub use read::{Keep, Outcome, list, place, read, read_with};
 pub use render::render;
-pub use spec::Config;
+pub use spec::{Config, LogPlace, ProcessLog};

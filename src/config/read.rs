@@ -165,6 +165,8 @@ pub(super) struct GatewayFile {
     pub(super) gateway: Gateway,
     pub(super) admin: Admin,
     pub(super) log: crate::account::Spec,
+    pub(super) process: super::spec::ProcessLog,
+    pub(super) telemetry: Option<crate::account::Collector>,
     pub(super) dns: crate::egress::Dns,
     /// Each answer of `[dns] hosts` where it stands.
     pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
@@ -342,7 +344,8 @@ fn reason(error: &io::Error) -> String {
 }
 
 const IN_POLICY: &[&str] = &["default", "bank-holidays", "category", "group", "rule", "test"];
-const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard"];
+const IN_GATEWAY: &[&str] =
+    &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard", "telemetry"];
 
 fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let text = files.open(path, None)?;
@@ -353,7 +356,8 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let mut root = Table::root(scope, &title(path), &document);
     let gateway = gateway::gateway(&mut root, path);
     let admin = gateway::admin(&mut root);
-    let log = account::log(&mut root, path);
+    let (log, process) = account::log(&mut root, path);
+    let telemetry = account::telemetry(&mut root, &gateway.name);
     let (dns, answers) = egress::dns(&mut root);
     let guard = egress::guard(&mut root);
     let listeners = listen::listeners(&mut root, &admin);
@@ -361,7 +365,21 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let tubes = tube::tubes(&mut root);
     let egresses = egress::egresses(&mut root);
     root.finish_with(IN_POLICY, "the policy file, which `[gateway] policy` names");
-    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses, broken })
+    Some(GatewayFile {
+        gateway,
+        admin,
+        log,
+        process,
+        telemetry,
+        dns,
+        answers,
+        guard,
+        listeners,
+        link,
+        tubes,
+        egresses,
+        broken,
+    })
 }
 
 fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
@@ -472,6 +490,8 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         drain: parts.gateway.drain,
         admin: parts.admin.address,
         log: parts.log,
+        process: parts.process,
+        telemetry: parts.telemetry,
         listeners: parts.listeners.into_iter().map(|draft| draft.spec).collect(),
         egress: crate::egress::Spec {
             egresses: parts.egresses.into_iter().map(|draft| draft.egress).collect(),

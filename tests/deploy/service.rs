@@ -43,7 +43,7 @@ fn the_process_has_what_marks_and_probes_need_and_nothing_else() {
         // Before other programs, and of its own threads those that can wait behind the others.
         ("ps -o ni= -p MAIN | tr -d ' '", "-10"),
         ("ps -L -o ni= -p MAIN | tr -d ' ' | sort -n | uniq | tr '\\n' ' '", "-10 -5 "),
-        ("cat /proc/MAIN/oom_score_adj", "-500"),
+        ("systemctl show --value -p OOMScoreAdjust clearway", "-500"),
     ] {
         assert_eq!(machine.says(&what.replace("MAIN", &main)), says.trim_end(), "{what}");
     }

@@ -51,7 +51,8 @@ impl Machine {
     #[track_caller]
     pub fn fetch(&self) {
         let outside = self.outside;
-        let got = self.says(&format!("curl --retry-connrefused --retry 3 --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
+        let got =
+            self.says(&format!("curl --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
         assert_eq!(got, PAGE);
     }
 
