@@ -11,7 +11,7 @@ use super::{Machine, packed, shared};
 pub const PAGE: &str = "a page from beyond the gateway";
 
 /// Where machines see a package.
-pub fn seen(package: &Path) -> String {
+fn seen(package: &Path) -> String {
     format!("/run/shared/{}", package.strip_prefix(shared()).unwrap().display())
 }
 
