@@ -14,7 +14,7 @@ use super::check::category::{Categories, ListDraft};
 use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
-use super::check::{account, category, client, egress, gateway, listen, policy, tube};
+use super::check::{account, category, client, egress, gateway, listen, pac, policy, tube};
 use super::disk::{Disk, Stamp};
 use super::document;
 use super::lint;
@@ -170,6 +170,7 @@ pub(super) struct GatewayFile {
     pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
     pub(super) guard: crate::egress::Guard,
     pub(super) listeners: Vec<listen::Draft>,
+    pub(super) pac: crate::listen::Pac,
     pub(super) link: crate::tube::Link,
     pub(super) tubes: Vec<tube::Draft>,
     pub(super) egresses: Vec<egress::Draft>,
@@ -342,7 +343,7 @@ fn reason(error: &io::Error) -> String {
 }
 
 const IN_POLICY: &[&str] = &["default", "bank-holidays", "category", "group", "rule", "test"];
-const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard"];
+const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "pac", "link", "tube", "egress", "guard"];
 
 fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let text = files.open(path, None)?;
@@ -357,11 +358,12 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let (dns, answers) = egress::dns(&mut root);
     let guard = egress::guard(&mut root);
     let listeners = listen::listeners(&mut root, &admin);
+    let pac = pac::pac(&mut root);
     let link = tube::link(&mut root);
     let tubes = tube::tubes(&mut root);
     let egresses = egress::egresses(&mut root);
     root.finish_with(IN_POLICY, "the policy file, which `[gateway] policy` names");
-    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses, broken })
+    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, pac, link, tubes, egresses, broken })
 }
 
 fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
@@ -473,6 +475,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         admin: parts.admin.address,
         log: parts.log,
         listeners: parts.listeners.into_iter().map(|draft| draft.spec).collect(),
+        pac: parts.pac,
         egress: crate::egress::Spec {
             egresses: parts.egresses.into_iter().map(|draft| draft.egress).collect(),
             dns: parts.dns,

@@ -26,6 +26,8 @@ pub struct Config {
     pub log: account::Spec,
     /// `[[listener]]`; at least one.
     pub listeners: Vec<listen::Spec>,
+    /// `[pac]`.
+    pub pac: listen::Pac,
     /// `[egress]`, `[dns]`, `[guard]`.
     pub egress: egress::Spec,
     /// `[link]` and `[tube]`.

@@ -138,7 +138,7 @@ async fn accept(
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
         let entrance =
-            Entrance { listener: listener.borrow().clone(), client, filled, place, berth: berth.clone(), cut };
+            Entrance { listener: listener.borrow().clone(), client, reached: None, filled, place, berth: berth.clone(), cut };
         carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance));
     }
 }

@@ -15,6 +15,7 @@ pub mod tunnel;
 pub mod exchange;
 pub mod end;
 pub mod refuse;
+pub mod pac;
 
 pub use bulkhead::{Berth, Bulkheads, Compartment};
 pub use carrier::{Carrier, Current};

@@ -5,11 +5,13 @@ pub mod accept;
 pub mod connect;
 pub mod door;
 pub mod explicit;
+pub mod pac;
 pub mod socket;
 pub mod spec;
 
 pub use accept::accept;
 pub use door::Door;
 pub use explicit::{Ask, AskError, ask};
+pub use pac::Pac;
 pub use socket::{bind, bind_beside};
 pub use spec::{Mode, Spec};
