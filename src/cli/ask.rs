@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::args::ConfigFile;
 use super::{NO, load, write};
 use crate::base::Rate;
-use crate::portal::state::time;
 use crate::portal::client::{self, AskError};
+use crate::portal::state::time;
 use crate::portal::{
     self, AdmissionView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, WatchView, WayView,
 };
@@ -17,7 +17,9 @@ pub fn status(config: &ConfigFile, json: bool) -> u8 {
     answered(config, client::status, |(status, tubes)| {
         if json {
             let Tubes { state, link, tubes } = tubes;
-            write::line(&serde_json::json!({ "status": status, "state": state, "link": link, "tubes": tubes }).to_string());
+            write::line(
+                &serde_json::json!({ "status": status, "state": state, "link": link, "tubes": tubes }).to_string(),
+            );
         } else {
             write::line(words(&status, &tubes).trim_end());
         }
@@ -54,14 +56,18 @@ pub fn drain(config: &ConfigFile) -> u8 {
     })
 }
 
+/// The socket of the gateway that a configuration belongs to, or an exit code.
+pub(super) fn socket(config: &ConfigFile) -> Result<PathBuf, u8> {
+    load::place(config).map(|(dir, _)| dir.join(portal::socket::FILE))
+}
+
 /// Asks the gateway that a configuration belongs to: its socket lies in the state directory.
 fn answered<T>(
     config: &ConfigFile,
     ask: impl Fn(&std::path::Path) -> Result<T, AskError>,
     tell: impl Fn(T) -> u8,
 ) -> u8 {
-    let socket: Result<PathBuf, u8> = load::place(config).map(|(dir, _)| dir.join(portal::socket::FILE));
-    match socket.map(|socket| ask(&socket)) {
+    match socket(config).map(|socket| ask(&socket)) {
         Ok(Ok(answer)) => tell(answer),
         Ok(Err(error)) => {
             write::note(&format!("error: {error}"));
@@ -157,12 +163,12 @@ fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     text
 }
 
-fn depth(tube: &TubeView, tubes: &[TubeView]) -> usize {
+pub(super) fn depth(tube: &TubeView, tubes: &[TubeView]) -> usize {
     let around = tube.within.as_ref().and_then(|within| tubes.iter().find(|other| other.tube == *within));
     around.map_or(0, |around| 1 + depth(around, tubes))
 }
 
-fn rate(bits: u64) -> String {
+pub(super) fn rate(bits: u64) -> String {
     Rate::from_bits_per_second(bits).map_or("0".to_owned(), round)
 }
 
@@ -180,7 +186,7 @@ fn round(rate: Rate) -> String {
     Rate::from_bits_per_second(bits / step * step).map_or("0".to_owned(), |rate| rate.to_string())
 }
 
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds / 60),

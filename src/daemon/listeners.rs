@@ -137,8 +137,15 @@ async fn accept(
         };
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
-        let entrance =
-            Entrance { listener: listener.borrow().clone(), client, reached: None, filled, place, berth: berth.clone(), cut };
+        let entrance = Entrance {
+            listener: listener.borrow().clone(),
+            client,
+            reached: None,
+            filled,
+            place,
+            berth: berth.clone(),
+            cut,
+        };
         carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance));
     }
 }

@@ -108,7 +108,9 @@ impl Pac {
 /// A network as the script has it: groups of 16 bits, and how many bits count.
 fn network(network: &Cidr) -> String {
     let groups: Vec<String> = match network.network() {
-        IpAddr::V4(address) => address.octets().chunks(2).map(|pair| (u32::from(pair[0]) * 256 + u32::from(pair[1])).to_string()).collect(),
+        IpAddr::V4(address) => {
+            address.octets().chunks(2).map(|pair| (u32::from(pair[0]) * 256 + u32::from(pair[1])).to_string()).collect()
+        }
         IpAddr::V6(address) => address.segments().iter().map(ToString::to_string).collect(),
     };
     format!("[[{}], {}]", groups.join(","), network.prefix())
@@ -141,7 +143,14 @@ mod tests {
             (None, None, IfDown::Fail, "10.1.2.3:3128", false, "PROXY 10.1.2.3:3128"),
             (None, None, IfDown::Fail, "[::ffff:10.1.2.3]:3128", false, "PROXY 10.1.2.3:3128"),
             (None, None, IfDown::Fail, "[2001:db8::1]:80", false, "PROXY [2001:db8::1]:80"),
-            (proxy("gw1.example", None), None, IfDown::Direct, "10.1.2.3:3128", false, "PROXY gw1.example:3128; DIRECT"),
+            (
+                proxy("gw1.example", None),
+                None,
+                IfDown::Direct,
+                "10.1.2.3:3128",
+                false,
+                "PROXY gw1.example:3128; DIRECT",
+            ),
             (
                 proxy("gw1.example", Some(8080)),
                 proxy("gw2.example", None),

@@ -119,6 +119,8 @@ pub struct RefusedPast {
     pub rule: Option<String>,
     /// Of what was refused as a tube was full: which.
     pub tube: Option<String>,
+    /// All of that in words.
+    pub words: String,
     /// In the hour.
     pub total: u64,
     /// In each point.
@@ -210,6 +212,7 @@ impl History {
             reason: reason.to_string(),
             rule: owned(rule),
             tube: owned(tube),
+            words: words(reason, rule.as_deref(), tube.as_deref()),
             total: counts.iter().sum(),
             counts,
         };
@@ -217,6 +220,20 @@ impl History {
         let key = |past: &RefusedPast| (past.reason.clone(), past.rule.clone(), past.tube.clone());
         refused.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| key(a).cmp(&key(b))));
         refused
+    }
+}
+
+/// Why something was refused, as a person says it.
+fn words(reason: &str, rule: Option<&str>, tube: Option<&str>) -> String {
+    match (reason, rule, tube) {
+        ("blocked", Some("default") | None, _) => "blocked by the policy's default".to_owned(),
+        ("blocked", Some(rule), _) => format!("blocked by rule {rule}"),
+        ("tube-full", _, Some(tube)) => format!("{tube} was full"),
+        ("process-full", ..) => "the gateway was full".to_owned(),
+        ("client-not-allowed", ..) => "not a client of the listener".to_owned(),
+        ("port-refused", ..) => "a port that may not be asked for".to_owned(),
+        ("address-denied", ..) => "an address that is never dialled".to_owned(),
+        (other, ..) => other.replace('-', " "),
     }
 }
 
@@ -303,7 +320,9 @@ mod tests {
     #[test]
     fn a_point_is_the_mean_of_its_seconds_and_what_was_refused_in_them() {
         let mut history = History::default();
-        watched(&mut history, 0, 21, |second| vec![refused("blocked", Some("never"), second), refused("tube-full", None, 0)]);
+        watched(&mut history, 0, 21, |second| {
+            vec![refused("blocked", Some("never"), second), refused("tube-full", None, 0)]
+        });
         let view = history.view();
         assert_eq!(view.at, [1_010, 1_020]);
         let [internet, social] = view.tubes.as_slice() else { panic!("{view:#?}") };

@@ -14,8 +14,8 @@ pub mod state;
 pub mod view;
 
 pub use client::{AskError, ask};
-pub use serve::{Place, Portal, PortalError, serve};
 pub use history::{HistoryView, RefusedPast, TubePast, WayPast};
+pub use serve::{Place, Portal, PortalError, serve};
 pub use state::{Mood, StateView};
 pub use view::{
     AdmissionView, Asked, BoxFuture, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,

@@ -43,13 +43,7 @@ pub enum Door {
 pub type Answer = Response<Full<Bytes>>;
 
 /// The answer to a request. Bodies are never read: nothing here needs one.
-pub async fn answer(
-    door: Door,
-    desk: &Desk,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> Answer {
+pub async fn answer(door: Door, desk: &Desk, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
     let gateway = &desk.gateway;
     let told = path == "/" || path.starts_with("/api/") || is_pac(path);
     if door == Door::Tcp && told && !host_is_ours(headers, gateway.as_ref()) {

@@ -159,19 +159,47 @@ mod tests {
 
     #[test]
     fn the_sentence_says_whether_what_comes_first_waits_and_who_else_does() {
-        let queue = |ms| LinkNow {
-            down: LinkWayView { limit: None, used: None, queue_ms: Some(ms) },
-            ..LinkNow::default()
-        };
+        let queue =
+            |ms| LinkNow { down: LinkWayView { limit: None, used: None, queue_ms: Some(ms) }, ..LinkNow::default() };
         let clinical = |wait| tube("clinical", 0, 5, None, wait);
         let social = |used, wait| tube("social", 2, used, Some(1_000), wait);
         let imaging = tube("imaging", 0, 5, None, None);
         for (link, tubes, mood, text, others) in [
-            (queue(2.0), vec![clinical(None), social(10, None)], Mood::Clear, "Clinical is clear: nothing waits.", "Nothing else waits."),
-            (queue(2.0), vec![clinical(Some(0.3)), social(990, Some(92.0))], Mood::Clear, "Clinical is clear: nothing waits.", "Social is full and waits 92 ms."),
-            (queue(2.0), vec![clinical(Some(40.0)), social(10, Some(92.0))], Mood::Waits, "Clinical waits 40 ms.", "Social waits 92 ms."),
-            (queue(45.0), vec![clinical(None), social(960, None)], Mood::Queue, "Clinical is not clear: a queue of 45 ms stands on the link.", "Social is full."),
-            (queue(0.0), vec![clinical(None), imaging.clone()], Mood::Clear, "Clinical and imaging are clear: nothing waits.", ""),
+            (
+                queue(2.0),
+                vec![clinical(None), social(10, None)],
+                Mood::Clear,
+                "Clinical is clear: nothing waits.",
+                "Nothing else waits.",
+            ),
+            (
+                queue(2.0),
+                vec![clinical(Some(0.3)), social(990, Some(92.0))],
+                Mood::Clear,
+                "Clinical is clear: nothing waits.",
+                "Social is full and waits 92 ms.",
+            ),
+            (
+                queue(2.0),
+                vec![clinical(Some(40.0)), social(10, Some(92.0))],
+                Mood::Waits,
+                "Clinical waits 40 ms.",
+                "Social waits 92 ms.",
+            ),
+            (
+                queue(45.0),
+                vec![clinical(None), social(960, None)],
+                Mood::Queue,
+                "Clinical is not clear: a queue of 45 ms stands on the link.",
+                "Social is full.",
+            ),
+            (
+                queue(0.0),
+                vec![clinical(None), imaging.clone()],
+                Mood::Clear,
+                "Clinical and imaging are clear: nothing waits.",
+                "",
+            ),
             (queue(0.0), vec![social(10, Some(1_500.0))], Mood::Waits, "Social waits 1.5 s.", ""),
             (queue(0.0), vec![], Mood::Clear, "", ""),
         ] {
@@ -180,9 +208,6 @@ mod tests {
         }
         let many: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| tube(name, 1, 1, None, Some(20.0))).into();
         let all = [vec![clinical(None)], many].concat();
-        assert_eq!(
-            StateView::of(&queue(0.0), &all).others,
-            "A waits 20 ms, b waits 20 ms, c waits 20 ms, and 2 more."
-        );
+        assert_eq!(StateView::of(&queue(0.0), &all).others, "A waits 20 ms, b waits 20 ms, c waits 20 ms, and 2 more.");
     }
 }

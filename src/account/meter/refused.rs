@@ -57,7 +57,8 @@ impl Meter {
             *found.entry((Reason::Blocked.to_string(), rule, None)).or_default() += value(&metric);
         }
         for metric in metrics(&self.0.ends) {
-            let [Some(tube), Some(side), Some(reason)] = ["tube", "side", "reason"].map(|name| label(&metric, name)) else {
+            let [Some(tube), Some(side), Some(reason)] = ["tube", "side", "reason"].map(|name| label(&metric, name))
+            else {
                 continue;
             };
             let policy = side == Side::Policy.as_str() && reason != Reason::Blocked.as_str();

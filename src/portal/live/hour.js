@@ -69,22 +69,13 @@ function longest(past) {
   });
 }
 
-function why({ reason, rule, tube }) {
-  if (reason === "blocked") return rule === "default" ? "blocked by the policy’s default" : "blocked by rule " + rule;
-  const known = {
-    "tube-full": tube + " was full", "process-full": "the gateway was full", "client-not-allowed": "not a client of the listener",
-    "port-refused": "a port that is not open to anybody", "address-denied": "an address that is never dialled",
-  };
-  return known[reason] ?? reason.replaceAll("-", " ");
-}
-
 const SHOWN = 8;
 
 function showRefused() {
   const total = history.refused.reduce((sum, refused) => sum + refused.total, 0);
   say(byId("refusals"), total ? number(total) : "nothing");
   const list = byId("reasons"), shown = history.refused.slice(0, SHOWN), rest = history.refused.slice(SHOWN);
-  const entries = shown.map((refused) => ({ ...refused, words: why(refused) }));
+  const entries = [...shown];
   if (rest.length) {
     const counts = history.at.map((_, index) => rest.reduce((sum, refused) => sum + refused.counts[index], 0));
     entries.push({ words: "for " + number(rest.length) + " other reasons", total: rest.reduce((sum, refused) => sum + refused.total, 0), counts });

@@ -84,11 +84,11 @@ function showTube({ tube, depth }) {
   parts.head.className = depth > 1 ? "deep" + Math.min(depth - 1, 3) : "";
   say(parts.title, tube.tube);
   const rank = tube.priority === 0 ? "clear: served first" : (tube.within ? "within " + tube.within : "priority " + tube.priority);
-  say(parts.about, [rank, peakWords(tube.peak)].filter(Boolean).join(", "));
+  say(parts.about, rank + (tube.peak?.open ? ", peak" : ""));
   for (const way of ["down", "up"]) showWay(parts[way], tube[way].used, tube[way].limit);
   const waits = [tube.down.wait_ms, tube.up.wait_ms].filter((wait) => wait !== null);
   say(parts.waits.value, waits.length ? time(Math.max(...waits)) : "–");
-  say(parts.waits.below, waits.length ? (tube.waiting ? number(tube.waiting) + " wait" : "none waits now") : "nothing waited");
+  say(parts.waits.below, waits.length ? (tube.waiting ? number(tube.waiting) + " waiting" : "none waiting") : "nothing waited");
   say(parts.flows.value, number(tube.flows));
   const after = tube.admission.wait_ms !== null && tube.admission.waiting ? ", " + time(tube.admission.wait_ms) + " each" : "";
   say(parts.flows.below, number(tube.admission.waiting) + " connecting" + after);
@@ -124,8 +124,9 @@ function showNotices() {
   const last = status.last_reload;
   if (last && last.result === "refused") notices.push(["grave", "The last reload was refused" + (last.problem ? ": " + last.problem : "")]);
   for (const { category, list, why } of status.refused_lists) notices.push(["grave", "List " + list + " of " + category + ": " + why + "; the last good copy stays in force"]);
-  for (const { rule, last_day } of status.lapsing ?? []) notices.push(["", "Rule " + rule + " ends after " + last_day]);
-  for (const { tube, peak } of tubes.tubes) if (peakWords(peak)) notices.push(["", capital(tube) + ": " + peakWords(peak)]);
+  for (const { rule, last_day } of status.lapsing ?? []) notices.push(["", "Rule " + rule + " ends after " + day(last_day)]);
+  const peaks = Map.groupBy(tubes.tubes.filter(({ peak }) => peakWords(peak)), ({ peak }) => peakWords(peak));
+  for (const [words, those] of peaks) notices.push(["", capital(words) + ": " + those.map(({ tube }) => tube).join(", ")]);
   const list = byId("notices"), texts = JSON.stringify(notices);
   if (list.dataset.texts === texts) return;
   list.dataset.texts = texts;
@@ -155,7 +156,7 @@ function lost() {
   document.body.classList.add("gone-on");
   for (const picture of pictures) picture.stop();
   const since = heard ? " since " + clock(heard, true) : "";
-  showState("gone", "The gateway does not answer" + since + ".", heard ? "What is shown below is from then." : "This page asks again every second.");
+  showState("gone", (heard ? "The gateway has not answered" + since : "The gateway does not answer") + ".", heard ? "What is shown below is from then." : "This page asks again every second.");
 }
 
 async function turn() {

@@ -1,5 +1,7 @@
 /* The tube within the tube, one way: where each stands, how full it is, and how fast what is in it goes. */
 const PERIOD = 48;
+/* As wide as a name and what it carries, in letters of the page. */
+const LABEL = 13.5;
 
 class Picture {
   constructor(way) {
@@ -19,7 +21,7 @@ class Picture {
     const outer = { name: "The link", key: "", depth: 0, used, limit, inner, clear: false, within: null };
     this.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const width = this.root.clientWidth || 300;
-    this.wide = width > 30 * this.rem;
+    this.wide = width > (LABEL * Math.max(1, ...tubes.map(({ depth }) => depth)) + 14) * this.rem;
     const node = this.sized(outer, whole);
     const height = Math.max(node.least, (this.wide ? 13.5 : 15) * this.rem);
     put(this.root, "viewBox", "0 0 " + width + " " + height);
@@ -51,7 +53,7 @@ class Picture {
   place(node, box, whole) {
     this.draw(node, box, whole);
     if (!node.inner.length) return;
-    const line = 1.45 * this.rem, pad = .35 * this.rem, label = (node.depth ? 11 : 10) * this.rem;
+    const line = 1.45 * this.rem, pad = .35 * this.rem, label = LABEL * this.rem;
     const room = this.wide
       ? { x: box.x + label, y: box.y + pad, width: box.width - label - .25 * this.rem, height: box.height - pad }
       : { x: box.x + .5 * this.rem, y: box.y + 2 * line + pad, width: box.width - .75 * this.rem, height: box.height - 2 * line - pad };
@@ -92,11 +94,11 @@ class Picture {
 
   draw(node, { x, y, width, height }, whole) {
     const part = this.part(node), end = Math.min(.6 * this.rem, height / 4), rem = this.rem;
-    const full = Math.min(1, node.used / Math.max(1, node.limit ?? whole));
+    const filled = Math.min(1, node.used / Math.max(1, node.limit ?? whole));
     const shape = "M" + [x + end, y] + "H" + (x + width - end) + "a" + [end, height / 2, 0, 0, 1, 0, height] + "H" + (x + end) + "a" + [end, height / 2, 0, 0, 1, 0, -height] + "Z";
     put(part.body, "d", shape);
     put(part.shape, "d", shape);
-    const level = full * height;
+    const level = filled * height;
     for (const [name, value] of [["x", x], ["y", y + height - level], ["width", width], ["height", level]]) put(part.fluid, name, value.toFixed(1));
     put(part.level, "d", "M" + [x, y + height] + "h" + width);
     part.level.style.transform = "translateY(" + -level.toFixed(1) + "px)";
@@ -110,10 +112,10 @@ class Picture {
     }
     put(part.flow, "d", node.used ? flow : "");
     this.move(part, node.used ? .15 + 1.6 * Math.sqrt(node.used / Math.max(whole, node.used)) : 0);
-    const words = node.clear ? node.name + ": clear" : node.name;
-    const share = node.limit === null ? rate(node.used) : rateOf(node.used, node.limit);
-    say(part.title, this.short(words, this.wide ? 17 : 34));
-    say(part.figure, share + (node.limit !== null && node.used >= .95 * node.limit ? ", full" : ""));
+    const limited = node.limit !== null, full = limited && node.used >= .95 * node.limit;
+    const words = node.name + (full ? ": full" : node.clear ? ": clear" : "");
+    say(part.title, this.short(words, this.wide ? 20 : 34));
+    say(part.figure, rateOf(node.used, node.limit));
     const top = node.inner.length && !this.wide ? y + 1.35 * rem : y + height / 2 - .2 * rem;
     for (const [text, at] of [[part.title, top], [part.figure, top + 1.25 * rem]]) {
       put(text, "x", (x + end + .4 * rem).toFixed(1));

@@ -66,6 +66,11 @@ function clock(date, seconds) {
   return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
 }
 
+/* 5 December, of 2026-12-05 */
+function day(date) {
+  return new Date(date + "T12:00:00Z").toLocaleDateString("en-GB", { day: "numeric", month: "long", timeZone: "UTC" });
+}
+
 function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
