@@ -46,12 +46,9 @@ impl Screen {
         queue!(out, terminal::BeginSynchronizedUpdate)?;
         for (row, line) in lines.iter().enumerate() {
             let row = u16::try_from(row).unwrap_or(u16::MAX);
-            queue!(
-                out,
-                cursor::MoveTo(0, row),
-                style::Print(line),
-                terminal::Clear(terminal::ClearType::UntilNewLine)
-            )?;
+            // Erased before and not after: the last column of a full line would go with what is right of it.
+            let erased = terminal::Clear(terminal::ClearType::CurrentLine);
+            queue!(out, cursor::MoveTo(0, row), erased, style::Print(line))?;
         }
         let below = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         queue!(out, cursor::MoveTo(0, below), terminal::Clear(terminal::ClearType::FromCursorDown))?;

@@ -56,10 +56,14 @@ struct Columns {
 const FIGURE: usize = 19;
 
 const HELP: &[&str] = &[
-    "q, Esc, Ctrl-C  quit          p, Space  pause          ?  this, and away again",
+    "q or Esc: quit",
+    "p or Space: pause",
+    "?: this, and away again",
     "",
-    "A bar is what a tube uses of what it may use now; below it are its last minutes, ten seconds a column, as high as the",
-    "most of the hour. Waits: half of what was sent waited no longer. What is clear is served first and waits for nobody.",
+    "A bar is what a tube uses of what it may use now. Below it are its last minutes, ten seconds a column, each as high as \
+     it is beside the most of the hour.",
+    "",
+    "Waits: half of what was sent waited no longer. What is clear is served first and waits for nobody.",
 ];
 
 impl Sheet {
@@ -76,7 +80,7 @@ impl Sheet {
         let mut lines = self.head(columns, style);
         let foot = self.foot(columns);
         let help: &[&str] = if self.help { HELP } else { &[] };
-        let room = rows.saturating_sub(lines.len() + foot.len() + 1);
+        let room = rows.saturating_sub(lines.len() + foot.len());
         if help.is_empty() {
             lines.extend(self.tubes(columns, room, style));
         } else {
@@ -146,12 +150,16 @@ impl Sheet {
         for rule in &status.lapsing {
             notices.push(format!("Rule {} ends after {}", rule.rule, rule.last_day.strftime("%-d %B")));
         }
+        let mut peaks: Vec<(&str, Vec<&str>)> = Vec::new();
         for tube in &tubes.tubes {
-            if let Some(peak) = tube.peak.as_ref().filter(|peak| peak.open) {
-                let until = peak.changes.as_deref().and_then(|at| at.get(11..16)).map(|at| format!(" until {at}"));
-                notices.push(format!("Peak of {}{}", tube.tube, until.unwrap_or_default()));
+            let Some(peak) = tube.peak.as_ref().filter(|peak| peak.open) else { continue };
+            let until = peak.changes.as_deref().and_then(|at| at.get(11..16)).unwrap_or("another day");
+            match peaks.iter_mut().find(|(at, _)| *at == until) {
+                Some((_, names)) => names.push(&tube.tube),
+                None => peaks.push((until, vec![&tube.tube])),
             }
         }
+        notices.extend(peaks.iter().map(|(until, names)| format!("Peak until {until}: {}", names.join(", "))));
         notices
     }
 
@@ -223,7 +231,8 @@ impl Sheet {
             connecting(tube.admission.waiting, tube.admission.wait_ms),
         ];
         let told = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let clear = if tube.priority == 0 { " clear" } else { "" };
+        let fits = indent.len() + tube.tube.chars().count() + " clear".len() < place.name;
+        let clear = if tube.priority == 0 && fits { " clear" } else { "" };
         let rows = [
             Row { used: tube.down.used, limit: tube.down.limit, past: past.map(|past| &past.down) },
             Row { used: tube.up.used, limit: tube.up.limit, past: past.map(|past| &past.up) },
@@ -275,13 +284,26 @@ fn block(place: Columns, style: Style, (title, clear): (Line, bool), rows: [Row<
     vec![bars, past, Line::default().to(name).inked(Ink::Faint, told)]
 }
 
-/// 9.7 of 10 Mbit/s
+/// 9.7 of 10 Mbit/s: both in the unit of the limit.
 fn of(used: u64, limit: u64) -> String {
-    let (used, limit) = (rate(used), rate(limit));
-    match (used.rsplit_once(' '), limit.rsplit_once(' ')) {
-        (Some((figure, unit)), Some((_, same))) if unit == same => format!("{figure} of {limit}"),
-        _ => format!("{used} of {limit}"),
-    }
+    let told = rate(limit);
+    let (unit, scale) = match told.rsplit_once(' ') {
+        Some((_, unit @ "Gbit/s")) => (unit, 1e9),
+        Some((_, unit @ "Mbit/s")) => (unit, 1e6),
+        Some((_, unit @ "kbit/s")) => (unit, 1e3),
+        _ => return format!("{} of {told}", rate(used)),
+    };
+    let figure = |bits: u64| {
+        let figure = bits as f64 / scale;
+        let digits = match figure {
+            100.0.. => 0,
+            0.95.. => 1,
+            _ => 2,
+        };
+        let text = format!("{figure:.digits$}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    };
+    format!("{} of {} {unit}", figure(used), figure(limit))
 }
 
 fn ratio(used: u64, limit: u64) -> f64 {
