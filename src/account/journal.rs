@@ -264,6 +264,7 @@ impl Writer {
                 self.written = 0;
                 if self.outage {
                     self.outage = false;
+                    self.meter.journal_failing(false);
                     tracing::info!("access log: written again");
                 }
                 true
@@ -272,6 +273,7 @@ impl Writer {
                 self.sink = None;
                 if !self.outage {
                     self.outage = true;
+                    self.meter.journal_failing(true);
                     let place = match &self.spec.access {
                         Access::Stdout => "standard output".into(),
                         Access::File(path) => path.display().to_string(),
@@ -388,8 +390,12 @@ mod tests {
         }
 
         fn dropped(&self) -> u64 {
+            self.told("clearway_journal_dropped_total ")
+        }
+
+        fn told(&self, name: &str) -> u64 {
             let text = self.meter.encode("2026-11-24T12:00:00Z".parse().unwrap());
-            let line = text.lines().find(|line| line.starts_with("clearway_journal_dropped_total ")).unwrap();
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.rsplit(' ').next().unwrap().parse().unwrap()
         }
     }
@@ -477,8 +483,10 @@ mod tests {
         let journal = world.journal(QUEUE, &spec);
         journal.push(record(0));
         until("the writer has taken it, and tries", || journal.shared.lock().queue.is_empty());
+        until("the metrics say so", || world.told("clearway_journal_failing ") == 1);
         fs::remove_file(&blocker).unwrap();
         until("it is written after all", || world.lines("logs/access.log").len() == 1);
+        until("the metrics say so", || world.told("clearway_journal_failing ") == 0);
     }
 
     #[test]

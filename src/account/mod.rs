@@ -9,7 +9,7 @@ pub mod pseudonym;
 pub mod record;
 pub mod spec;
 
-pub use meter::{Known, LinkLevel, ListFacts, Meter, MeterError, Refusals, Refused};
+pub use meter::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, MeterError, Refusals, Refused};
 pub use open::{Account, AccountError, Arrival, Judgement, Open};
 pub use record::{FlowId, Record};
 pub use spec::{Access, Spec};

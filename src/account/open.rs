@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::base::{
-    Calendar, CategoryId, Direction, EgressId, Fault, Host, ListenerId, Moment, Name, Reason, RuleId, Side, Target,
-    TubeId, clock,
+    Calendar, CategoryId, Direction, EgressId, Fault, Host, ListenerId, Moment, Reason, RuleId, Side, Target, TubeId,
+    clock,
 };
 
 use super::journal::Journal;
@@ -101,7 +101,8 @@ struct Words {
     host: Option<Host>,
     port: Option<u16>,
     judgement: Option<Judgement>,
-    sni: Option<Name>,
+    said: Option<Host>,
+    address: Option<IpAddr>,
     connect: Option<Duration>,
     first_byte: Option<Duration>,
     status: Option<u16>,
@@ -196,9 +197,18 @@ impl Open {
         words.judgement = Some(judgement);
     }
 
-    /// The name in the TLS ClientHello, where it differs from the one in CONNECT.
-    pub fn sni(&self, name: Name) {
-        self.words().sni = Some(name);
+    /// What the flow says beside where it goes: the name in a TLS ClientHello that differs from the one in CONNECT, or what
+    /// was not shown to be at the address that a client chose.
+    pub fn said(&self, host: Host) {
+        self.words().said = Some(host);
+    }
+
+    /// Where a client went that knows of no proxy, and the words that it is judged by.
+    pub fn chose(&self, address: IpAddr, target: &Target) {
+        let mut words = self.words();
+        words.address = Some(address);
+        words.host = Some(target.host.clone());
+        words.port = Some(target.port);
     }
 
     /// A connection to the origin or parent may be made now: its tube had room for what it brings, after so long. That
@@ -328,7 +338,8 @@ impl Drop for Open {
             connect: words.connect,
             first_byte: words.first_byte,
             duration,
-            sni: words.sni,
+            sni: words.said,
+            address: words.address,
         });
     }
 }
@@ -401,7 +412,7 @@ mod tests {
         open.user(Arc::from("rhian.example"));
         open.judged(judgement("social", Some("communications-team")));
         assert!(world.metrics().contains(r#"clearway_flows_open{tube="social"} 1"#));
-        open.sni("scontent.fbcdn.net".parse().unwrap());
+        open.said("scontent.fbcdn.net".parse().unwrap());
         open.connected(Duration::from_millis(12));
         open.first_byte();
         open.first_byte();

@@ -232,6 +232,7 @@ mod tests {
             refused: RefusedView::default(),
             watching: Vec::new(),
             refused_lists: Vec::new(),
+            failing_egresses: Vec::new(),
             lapsing: Vec::new(),
             last_reload: None,
         }

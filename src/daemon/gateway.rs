@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::account::{Known, LinkLevel, ListFacts, Meter, Refusals};
-use crate::base::{Calendar, CategoryId, Direction, Rate, RuleId, TubeId, clock};
+use crate::account::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, Refusals};
+use crate::base::{Calendar, CategoryId, Direction, EgressId, Rate, RuleId, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
+use crate::egress::Condition;
+use crate::egress::egresses::SYSTEM;
 use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
@@ -22,12 +25,15 @@ use crate::portal::{
 use crate::tube::Reading;
 use crate::{policy, tube};
 
-use super::feeds::Feeds;
+use super::feeds::{self, Feeds};
 use super::reload::{self, Cause, Reloaded};
 use super::run::Daemon;
 
-/// So long before its last day an exception is told of: time to ask its owner, and to ask for another.
-const NEAR: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// So long before its last day an exception is told of, as the alert does: time to ask its owner, and for another.
+const NEAR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// So many different hosts in a row, not reached by one way out, are the way's fault and not theirs, as the alert has it.
+const FAILING: usize = 5;
 
 /// The daemon, as the portal holds it.
 pub struct Seen(pub Arc<Daemon>);
@@ -65,6 +71,13 @@ impl Gateway for Seen {
             refused: refused(daemon.carrier.account.meter().refused_in_all()),
             watching: watching(&state.config).map(|rule| watch_view(daemon.carrier.account.meter(), &rule)).collect(),
             refused_lists: refused_lists(&state.config, &daemon.feeds()),
+            failing_egresses: daemon
+                .builder
+                .conditions()
+                .into_iter()
+                .filter(|way| way.failing >= FAILING)
+                .map(|way| way.egress.to_string())
+                .collect(),
             lapsing: lapsing(&state.config, clock::wall()),
             last_reload: state.last_reload.clone(),
         }
@@ -128,8 +141,12 @@ impl Gateway for Seen {
     fn metrics(&self) -> String {
         let carrier = &self.0.carrier;
         let meter = carrier.account.meter();
-        let now = clock::now();
+        let (now, wall) = (clock::now(), clock::wall());
+        let plan = Arc::clone(&carrier.current().plan);
         for reading in carrier.tubes.readings(now) {
+            if let Some(tube) = plan.tubes.tube(&reading.tube) {
+                meter.standing_reading(&tube.id, tube.priority, tube.peak_at(wall, &plan.calendar).is_some());
+            }
             meter.admission_reading(&reading.tube, u64::from(reading.opening));
             for direction in Direction::BOTH {
                 let way = reading.way(direction);
@@ -140,7 +157,12 @@ impl Gateway for Seen {
             meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
         meter.probe_reading(carrier.tubes.probe(now));
-        meter.encode(clock::wall())
+        for Condition { egress, failing, connects } in self.0.builder.conditions() {
+            meter.egress_reading(&EgressLevel { egress, failing, connects });
+        }
+        let (open, most) = self.0.listeners.room();
+        meter.room_reading(open, most);
+        meter.encode(wall)
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
@@ -206,9 +228,14 @@ impl Daemon {
             Reloaded::Applied { .. } => (true, None),
             Reloaded::Refused(why) => (false, Some(why.to_string())),
         };
-        self.carrier.account.meter().reloaded(applied);
+        let time = clock::wall();
+        let meter = self.carrier.account.meter();
+        meter.reloaded(applied);
+        if applied {
+            meter.in_force(time);
+        }
         let result = if applied { "applied" } else { "refused" }.to_owned();
-        self.state().last_reload = Some(LastReload { time: clock::wall(), result, problem });
+        self.state().last_reload = Some(LastReload { time, result, problem });
     }
 }
 
@@ -223,11 +250,13 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
         rules: config.policy.rules.iter().map(|rule| rule.id.clone()).collect(),
         blocking: blocking(&config.policy),
         watching: watching(config).collect(),
+        exceptions: exceptions(config),
+        egresses: ways_out(config),
         lists: config
             .categories
             .categories
             .iter()
-            .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list, feeds)))
+            .flat_map(|category| category.lists.iter().map(|list| facts(config, &category.id, list, feeds)))
             .collect(),
     }
 }
@@ -300,8 +329,23 @@ fn refused_lists(config: &Config, feeds: &Feeds) -> Vec<RefusedList> {
     categories.flat_map(|category| category.lists.iter().filter_map(|list| refused(&category.id, list))).collect()
 }
 
-fn facts(category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {
+/// Rules with a last day, each with the midnight after it.
+fn exceptions(config: &Config) -> Vec<(RuleId, Timestamp)> {
+    let end = |last: Date| config.calendar.midnight(last.tomorrow().ok()?);
+    config.policy.rules.iter().filter_map(|rule| Some((rule.id.clone(), end(rule.expires?)?))).collect()
+}
+
+/// Every way out, the built-in one too.
+fn ways_out(config: &Config) -> Vec<EgressId> {
+    let mut ways: Vec<EgressId> = config.egress.egresses.iter().map(|egress| egress.id.clone()).collect();
+    ways.push(EgressId::from(SYSTEM));
+    ways
+}
+
+fn facts(config: &Config, category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {
+    let feed = config.feeds.iter().find(|feed| feed.category == *category && *feed.path == *list.path);
     ListFacts {
+        fetched: feed.map(|feed| FetchFacts { refresh: feed.refresh, asked: feeds::asked(feed) }),
         category: category.clone(),
         list: list.path.display().to_string(),
         entries: list.counts.entries(),

@@ -111,6 +111,7 @@ pub(super) fn warn(problems: &[Problem]) {
 
 struct Signals {
     reload: Signal,
+    reopen: Signal,
     drain: Signal,
     stop: Signal,
 }
@@ -119,6 +120,7 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Signals {
             reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             drain: signal(SignalKind::terminate())?,
             stop: signal(SignalKind::interrupt())?,
         })
@@ -156,6 +158,7 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
         });
         daemon.describe();
+        daemon.carrier.account.meter().in_force(daemon.started.1);
         Ok(daemon)
     }
 
@@ -227,11 +230,20 @@ impl Daemon {
                     let daemon = Arc::clone(self);
                     self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
                 }
+                _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => return true,
                 () = self.draining.cancelled() => return true,
                 _ = signals.stop.recv() => return false,
             }
         }
+    }
+
+    /// Opens the access log anew, for who has moved it away. That is no reload: the configuration need not be whole, and
+    /// the history tells of changes only.
+    fn reopen_log(&self) {
+        let state = self.state();
+        self.carrier.account.apply(&state.config.log, &state.config.calendar);
+        tracing::info!("the access log is opened anew");
     }
 
     /// Takes nothing new and waits for open flows, for as long as the configuration says.
@@ -244,12 +256,18 @@ impl Daemon {
         self.listeners.close();
         self.carrier.drain.cancel();
         self.carrier.bulkheads.tasks.close();
-        tokio::select! {
-            () = self.carrier.bulkheads.tasks.wait() => tracing::info!("drained"),
-            () = tokio::time::sleep(patience) => {
-                tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+        let patience = tokio::time::sleep(patience);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                () = self.carrier.bulkheads.tasks.wait() => return tracing::info!("drained"),
+                () = &mut patience => {
+                    return tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+                }
+                _ = signals.stop.recv() => return tracing::warn!("told to stop while draining"),
+                // A log is turned over while tunnels of minutes and hours still end.
+                _ = signals.reopen.recv() => self.reopen_log(),
             }
-            _ = signals.stop.recv() => tracing::warn!("told to stop while draining"),
         }
     }
 

@@ -22,7 +22,8 @@ pub fn answer<B>(carrier: &Carrier, entrance: &Entrance, request: &Request<B>) -
     if !asks || request.uri().authority().is_some() || !is_pac(request.uri().path()) {
         return None;
     }
-    let reached: SocketAddr = entrance.reached?;
+    // Who knows of no proxy asks an origin for what is there.
+    let reached: SocketAddr = entrance.reached.filter(|_| entrance.chosen.is_none())?;
     if !carrier.admits(&entrance.listener, entrance.client.ip()) {
         return None;
     }

@@ -84,7 +84,10 @@ pub struct Status {
     pub watching: Vec<WatchView>,
     /// Lists of which the last good copy is in force, for what came after it was refused.
     pub refused_lists: Vec<RefusedList>,
-    /// Exceptions that end within two weeks, the first to end first.
+    /// Ways out by which many hosts in a row could not be reached.
+    #[serde(default)]
+    pub failing_egresses: Vec<String>,
+    /// Exceptions that end within a week, the first to end first.
     #[serde(default)]
     pub lapsing: Vec<LapsingRule>,
     /// `None` before the first.

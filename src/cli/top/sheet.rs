@@ -141,6 +141,9 @@ impl Sheet {
             let why = reload.problem.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             notices.push(format!("The last reload was refused{why}"));
         }
+        for egress in &status.failing_egresses {
+            notices.push(format!("Way out {egress}: many hosts in a row cannot be reached"));
+        }
         for list in &status.refused_lists {
             notices.push(format!(
                 "List {} of {}: {}; the last good copy stays in force",

@@ -109,6 +109,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         // link
         (
             "dscp = \"LE\"",
+            "[link]\nup = \"10 Mbit/s\"\nrest = { up = \"11 Mbit/s\" }",
+            "20:15 `rest` is more than the link: 11 Mbit/s up does not fit in 10 Mbit/s",
+        ),
+        (
+            "dscp = \"LE\"",
             "[link]\nprobe = \"0.0.0.0\"",
             "19:9 the probe 0.0.0.0 cannot be timed: it is no machine's address",
         ),

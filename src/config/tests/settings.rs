@@ -39,12 +39,14 @@ fn every_further_key_is_read() {
            [log]\naccess = \"-\"\npseudonymise = false\n\
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
            hosts = { a = \"192.0.2.1\", B = [\"192.0.2.2\", \"2001:db8::2\"] }\n\
-           [guard]\nports = [443, \"8000-8099\"]\n";
+           [guard]\nports = [443, \"8000-8099\"]\n[link]\nrest = { up = \"2 Mbit/s\" }\n";
     let config = config(&gateway, POLICY);
     assert_eq!(config.drain, Duration::from_secs(300));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));
     assert_eq!(config.log.access, Access::Stdout);
     assert!(!config.log.pseudonymise);
+    let rest = config.tubes.link.rest;
+    assert_eq!((rest.down, rest.up), (None, Some("2 Mbit/s".parse().unwrap())));
     let wan = &config.egress.egresses[0];
     assert_eq!(wan.connect_timeout, Duration::from_secs(3));
     assert_eq!(

@@ -123,6 +123,7 @@ function showNotices() {
   if (status.draining) notices.push(["grave", "Draining: no new connections are taken, open ones may finish."]);
   const last = status.last_reload;
   if (last && last.result === "refused") notices.push(["grave", "The last reload was refused" + (last.problem ? ": " + last.problem : "")]);
+  for (const egress of status.failing_egresses ?? []) notices.push(["grave", "Way out " + egress + ": many hosts in a row cannot be reached"]);
   for (const { category, list, why } of status.refused_lists) notices.push(["grave", "List " + list + " of " + category + ": " + why + "; the last good copy stays in force"]);
   for (const { rule, last_day } of status.lapsing ?? []) notices.push(["", "Rule " + rule + " ends after " + day(last_day)]);
   const peaks = Map.groupBy(tubes.tubes.filter(({ peak }) => peakWords(peak)), ({ peak }) => peakWords(peak));

@@ -55,6 +55,7 @@ impl Gateway for Made {
             refused: RefusedView { tube_full: 4, process_full: 1 },
             watching: vec![WatchView { rule: "trial".into(), flows: 9, otherwise: 2 }],
             refused_lists: Vec::new(),
+            failing_egresses: Vec::new(),
             lapsing: vec![LapsingRule { rule: "till-friday".into(), last_day: "2026-11-27".parse().unwrap() }],
             last_reload: Some(LastReload {
                 time: "2026-11-24T12:00:00Z".parse().unwrap(),

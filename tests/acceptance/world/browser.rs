@@ -1,0 +1,174 @@
+//! A real Chromium, driven by ChromeDriver over the W3C's WebDriver protocol; axe-core looks at its pages.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::until;
+
+/// Chromium starts well within this on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// A browser of the test's own, with a profile of its own. Ended when dropped.
+pub struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+/// How a page is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Looks {
+    /// Of the window.
+    pub size: (u32, u32),
+    /// `light` or `dark`.
+    pub scheme: &'static str,
+    /// `reduce` or `no-preference`.
+    pub motion: &'static str,
+}
+
+/// A screen on a wall.
+pub const WALL: Looks = Looks { size: (1920, 1080), scheme: "light", motion: "no-preference" };
+
+impl Browser {
+    /// Starts one, with more arguments for Chromium.
+    #[track_caller]
+    pub fn start(arguments: &[String]) -> Browser {
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new("chromedriver")
+            .args(["--port=0", "--log-level=SEVERE"])
+            .env("HOME", profile.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver does not start: {error}; run deploy/test-deps"));
+        let said = BufReader::new(driver.stdout.take().unwrap());
+        let port = said
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let mut all: Vec<String> =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"].map(str::to_owned).into();
+        all.extend(["--no-first-run", "--disable-background-networking", "--disable-sync"].map(str::to_owned));
+        all.push(format!("--user-data-dir={}", profile.path().display()));
+        all.extend(arguments.iter().cloned());
+        let mut browser =
+            Browser { driver, port: port.expect("chromedriver's port"), session: String::new(), _profile: profile };
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": all } } } });
+        browser.session = browser.say("POST", "/session", &wanted)["sessionId"].as_str().unwrap().to_owned();
+        browser
+    }
+
+    /// Looks at pages like this from now on.
+    pub fn looks(&self, Looks { size: (width, height), scheme, motion }: Looks) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.tools("Emulation.setDeviceMetricsOverride", &metrics);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": motion },
+        ]);
+        self.tools("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Opens a page and waits for it to be loaded.
+    pub fn open(&self, url: &str) {
+        self.ask("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// Opens a page that may not be there.
+    pub fn try_open(&self, url: &str) {
+        let _ = self.answer("POST", &format!("/session/{}/url", self.session), &json!({ "url": url }));
+    }
+
+    /// What a script in the page returns.
+    pub fn run(&self, script: &str) -> Value {
+        self.ask("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// The same as text; nothing is no text.
+    pub fn text(&self, script: &str) -> String {
+        self.run(script).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until a condition of the page's holds.
+    #[track_caller]
+    pub fn wait(&self, what: &str, condition: &str) {
+        until(START, what, || (self.run(&format!("return Boolean({condition})")) == true).then_some(()));
+    }
+
+    /// Presses a key; `\u{e004}` is Tab, `\u{e007}` Return.
+    pub fn press(&self, key: &str) {
+        let actions = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        self.ask("POST", "/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
+    }
+
+    /// Everything that axe-core finds wrong with the page, a line each: WCAG 2.2 to AA, and what is best practice.
+    pub fn axe(&self) -> Vec<String> {
+        let script = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("axe").join("axe.min.js");
+        let axe = std::fs::read_to_string(&script)
+            .unwrap_or_else(|error| panic!("{}: {error}; run deploy/test-deps", script.display()));
+        self.run(&format!("{axe}; return true"));
+        let found = self.ask(
+            "POST",
+            "/execute/async",
+            &json!({ "args": [], "script": "
+                const done = arguments[0];
+                axe.run(document, { resultTypes: ['violations'] }).then((found) => done({
+                    passes: found.passes.length,
+                    violations: found.violations.flatMap((rule) => rule.nodes.map((node) => rule.id + ': ' + node.html + ': ' + node.failureSummary)),
+                }), (error) => done({ passes: 0, violations: [String(error)] }));" }),
+        );
+        assert!(found["passes"].as_u64().unwrap() > 10, "axe looked at nothing: {found}");
+        found["violations"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A command of Chromium's own developer tools.
+    fn tools(&self, command: &str, parameters: &Value) {
+        self.ask("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, what: &str, body: &Value) -> Value {
+        self.say(method, &format!("/session/{}{what}", self.session), body)
+    }
+
+    #[track_caller]
+    fn say(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (head, body) = self.answer(method, path, body);
+        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
+        serde_json::from_str::<Value>(&body).unwrap()["value"].take()
+    }
+
+    fn answer(&self, method: &str, path: &str, body: &Value) -> (String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(START)).unwrap();
+        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            self.port,
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        (head.to_owned(), body.to_owned())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.ask("DELETE", "", &Value::Null);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
