@@ -64,7 +64,7 @@ fn who_may_not_use_the_gateway_is_told_what_everybody_else_is_told() {
 fn a_pac_engine_sends_each_url_where_the_configuration_says() {
     let world = World::start(&with(
         "name = \"proxy.example.wales.nhs.uk:3128\"\nfallback = \"10.9.0.2\"\nif_down = \"direct\"\n\
-         direct = [\".intranet.example\", \"pacs.example\", \"10.64.0.0/10\", \"2001:db8:1::/47\"]",
+         direct = [\".intranet.example\", \"pacs.example\", \"10.64.0.0/10\", \"2001:db8::/47\"]",
     ));
     let file = world.dir().join("proxy.pac");
     std::fs::write(&file, Wire::page(world.proxy(), "/proxy.pac").text()).unwrap();

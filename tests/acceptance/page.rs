@@ -79,7 +79,7 @@ fn row(browser: &Browser, tube: &str) -> Vec<String> {
 
 #[test]
 fn the_live_page_shows_what_the_api_says_and_axe_finds_nothing_wrong_in_any_colour_or_size() {
-    let origin = Origin::http(|_| Answer::ok("x".repeat(200_000)));
+    let origin = Origin::http(|_| Answer::ok(&"x".repeat(200_000)));
     let world = World::start(&narrow());
     let traffic = Traffic::start(&world, origin.port());
     // A point of the history, so that the hour has something to draw.

@@ -79,7 +79,8 @@ fn top_shows_in_a_terminal_what_the_api_says_and_its_keys_work() {
         Wire::connect(world.proxy()).get(&format!("http://{host}:{}/", origin.port()));
     }
     // A tunnel that stays, so that there is something to count.
-    let _held = Wire::tunnel(world.proxy(), &format!("{SOCIAL}:{}", Origin::echo().port()));
+    let echo = Origin::echo();
+    let _held = Wire::tunnel(world.proxy(), &format!("{SOCIAL}:{}", echo.port()));
     until(SOON, "what was refused to be in the history", || {
         let history: Value = serde_json::from_str(&Wire::page(world.admin(), "/api/v1/history").text()).ok()?;
         (history["refused"][0]["total"] == 2).then_some(())

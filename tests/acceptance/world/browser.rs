@@ -1,7 +1,6 @@
 //! A real Chromium, driven by ChromeDriver over the W3C's WebDriver protocol; axe-core looks at its pages.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::until;
+use super::wire::{Answered, Wire};
 
 /// Chromium starts well within this on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -83,7 +83,7 @@ impl Browser {
 
     /// Opens a page that may not be there.
     pub fn try_open(&self, url: &str) {
-        let _ = self.answer("POST", &format!("/session/{}/url", self.session), &json!({ "url": url }));
+        self.answer("POST", &format!("/session/{}/url", self.session), &json!({ "url": url }));
     }
 
     /// What a script in the page returns.
@@ -140,26 +140,20 @@ impl Browser {
 
     #[track_caller]
     fn say(&self, method: &str, path: &str, body: &Value) -> Value {
-        let (head, body) = self.answer(method, path, body);
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
-        serde_json::from_str::<Value>(&body).unwrap()["value"].take()
+        let answer = self.answer(method, path, body);
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
+        serde_json::from_slice::<Value>(&answer.body).unwrap()["value"].take()
     }
 
-    fn answer(&self, method: &str, path: &str, body: &Value) -> (String, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(START)).unwrap();
+    #[track_caller]
+    fn answer(&self, method: &str, path: &str, body: &Value) -> Answered {
+        let mut wire = Wire::connect(([127, 0, 0, 1], self.port).into());
+        wire.patience(START);
         let body = if method == "POST" { body.to_string() } else { String::new() };
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-            self.port,
-            body.len()
-        );
-        stream.write_all((head + &body).as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        (head.to_owned(), body.to_owned())
+        let host = format!("127.0.0.1:{}", self.port);
+        let length = body.len();
+        wire.send(format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n{body}"));
+        wire.answer(method)
     }
 }
 
