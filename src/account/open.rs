@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+
 use crate::base::{
     Calendar, CategoryId, Direction, EgressId, Fault, Host, ListenerId, Moment, Reason, RuleId, Side, Target, TubeId,
     clock,
@@ -16,7 +18,8 @@ use crate::base::{
 use super::journal::Journal;
 use super::meter::{Meter, MeterError, NONE, TubeMeter};
 use super::record::{FlowId, Record};
-use super::spec::Spec;
+use super::spec::{Collector, Spec};
+use super::telemetry::{Span, Telemetry};
 
 /// Log and metrics of one process. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub struct Account(Arc<Books>);
 struct Books {
     meter: Meter,
     journal: Journal,
+    /// `None` unless a collector is named: then nothing of it runs.
+    telemetry: ArcSwapOption<(Collector, Telemetry)>,
     flows: AtomicU32,
     stopping: AtomicBool,
 }
@@ -117,7 +122,30 @@ impl Account {
     pub fn start(spec: &Spec, calendar: &Calendar, state_dir: &Path) -> Result<Self, AccountError> {
         let meter = Meter::new()?;
         let journal = Journal::start(spec, calendar, state_dir, meter.clone()).map_err(AccountError::Thread)?;
-        Ok(Account(Arc::new(Books { meter, journal, flows: AtomicU32::new(0), stopping: AtomicBool::new(false) })))
+        Ok(Account(Arc::new(Books {
+            meter,
+            journal,
+            telemetry: ArcSwapOption::empty(),
+            flows: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
+        })))
+    }
+
+    /// Sends a span for each flow to a collector from now on, or to none.
+    pub fn tell(&self, collector: Option<&Collector>) {
+        let books = &self.0;
+        if books.telemetry.load().as_deref().map(|(now, _)| now) == collector {
+            return;
+        }
+        let seed = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new());
+        let seed = seed.map_or(0, |seed| u64::from_be_bytes(seed.expose()));
+        let started = collector.and_then(|collector| {
+            let telemetry = Telemetry::start(collector.clone(), seed, books.meter.clone());
+            let telemetry =
+                telemetry.inspect_err(|error| tracing::error!("telemetry: cannot start its thread: {error}"));
+            Some(Arc::new((collector.clone(), telemetry.ok()?)))
+        });
+        books.telemetry.store(started);
     }
 
     /// A flow begins.
@@ -315,7 +343,7 @@ impl Drop for Open {
 
         let wait = self.down.waited_ns.load(Relaxed).max(self.up.waited_ns.load(Relaxed));
         let judged = words.judgement;
-        books.journal.push(Record {
+        let record = Record {
             ended: clock::wall(),
             flow: self.flow,
             listener: self.arrival.listener.clone(),
@@ -340,7 +368,11 @@ impl Drop for Open {
             duration,
             sni: words.said,
             address: words.address,
-        });
+        };
+        if let Some(telemetry) = books.telemetry.load().as_deref() {
+            telemetry.1.push(Span::of(&record));
+        }
+        books.journal.push(record);
     }
 }
 

@@ -33,8 +33,8 @@ pub struct ConfigFile {
 pub enum Command {
     /// Start the gateway
     #[command(
-        after_help = "SIGHUP reloads, SIGUSR1 opens the access log anew, SIGTERM drains and stops, SIGINT stops at once.\n\
-        RUST_LOG sets what is logged to standard error (default: info)."
+        after_help = "SIGHUP reloads, SIGUSR1 opens log files anew, SIGTERM drains and stops, SIGINT stops at once.\n\
+        What it says of itself goes to standard error, or where [log] says; RUST_LOG comes before [log] level."
     )]
     Run {
         /// Where the configuration is.

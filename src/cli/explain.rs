@@ -88,7 +88,8 @@ fn logged(asked: &Asked, today: &Config, flow: &str) -> Result<Case, u8> {
         NO
     };
     let log = asked.log.clone().or_else(|| today.access_log().map(Path::to_owned));
-    let log = log.ok_or_else(|| no("the access log goes to standard output; name the file with --log".to_owned()))?;
+    let log =
+        log.ok_or_else(|| no("the access log goes to no file; name one that has the flow with --log".to_owned()))?;
     let line = logged::line_of(&log, flow).map_err(|error| no(format!("cannot read {}: {error}", log.display())))?;
     let line =
         line.ok_or_else(|| no(format!("no flow {flow} in {}; an older log? Name it with --log", log.display())))?;

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, Refusals};
-use crate::base::{Calendar, CategoryId, Direction, EgressId, Rate, RuleId, TubeId, clock};
+use crate::base::{Calendar, CategoryId, Direction, EgressId, ListenerId, Rate, RuleId, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
 use crate::egress::Condition;
@@ -128,7 +128,11 @@ impl Gateway for Seen {
     }
 
     fn pac(&self, host: Option<&str>) -> Option<String> {
-        let (_, listener) = self.0.listeners.addresses().into_iter().next()?;
+        let explicit: Vec<ListenerId> = {
+            let specs = &self.0.state().config.listeners;
+            specs.iter().filter(|spec| spec.mode == Mode::Explicit).map(|spec| spec.id.clone()).collect()
+        };
+        let (_, listener) = self.0.listeners.addresses().into_iter().find(|(id, _)| explicit.contains(id))?;
         let plan = Arc::clone(&self.0.carrier.current().plan);
         // One that listens on every address is reached by that of this machine by which it was asked here.
         let ip = match listener.ip() {

@@ -19,7 +19,7 @@ use super::history::last_number;
 use super::listeners::Listeners;
 use super::reload::Cause;
 use super::threads::Threads;
-use super::{edges, limits, link, probe};
+use super::{edges, limits, link, log, probe};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
@@ -91,6 +91,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     let Some(config) = outcome.config else {
         return Err(RunError::Configuration(outcome.problems));
     };
+    log::apply(&config.process);
     warn(&outcome.problems);
     limits::hasten();
     let threads = Threads::start().map_err(|error| RunError::Machine("cannot start threads", error))?;
@@ -132,6 +133,7 @@ impl Daemon {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
+        account.tell(config.telemetry.as_ref());
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
@@ -238,12 +240,13 @@ impl Daemon {
         }
     }
 
-    /// Opens the access log anew, for who has moved it away. That is no reload: the configuration need not be whole, and
+    /// Opens log files anew, for who has moved it away. That is no reload: the configuration need not be whole, and
     /// the history tells of changes only.
     fn reopen_log(&self) {
         let state = self.state();
         self.carrier.account.apply(&state.config.log, &state.config.calendar);
-        tracing::info!("the access log is opened anew");
+        log::apply(&state.config.process);
+        tracing::info!("log files are opened anew");
     }
 
     /// Takes nothing new and waits for open flows, for as long as the configuration says.

@@ -73,7 +73,7 @@ fn is_here(address: IpAddr) -> bool {
         socket.connect((address, 9))?;
         socket.local_addr()
     };
-    address.is_unspecified() || from().is_ok_and(|from| from.ip() == address)
+    address.is_unspecified() || address.is_loopback() || from().is_ok_and(|from| from.ip() == address)
 }
 
 /// What a plain request asks for, of a client that chose this address. The request gets the form that it would have had

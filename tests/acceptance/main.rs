@@ -23,6 +23,8 @@ mod companion;
 mod reload;
 mod scrape;
 mod life;
+mod logs;
+mod telemetry;
 mod bulkheads;
 mod desk;
 mod diff;

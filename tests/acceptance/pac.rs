@@ -117,7 +117,9 @@ fn a_browser_finds_the_gateway_by_the_pac_file_and_goes_past_it_only_where_that_
         browser.open(&format!("http://intranet.example:{}/past", origin.port()));
         assert_eq!(browser.text("return document.title"), "origin");
         let records = world.finish();
-        assert!(!records.is_empty() && records.iter().all(|record| record.text("host") == NEWS), "{records:#?}");
+        // Chromium has errands of its own.
+        assert!(records.iter().any(|record| record.text("host") == NEWS), "{records:#?}");
+        assert!(records.iter().all(|record| record.text("host") != "intranet.example"), "{records:#?}");
         // The gateway is gone.
         browser.try_open(&format!("http://{NEWS}:{}/gone", origin.port()));
         assert_eq!(

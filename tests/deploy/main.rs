@@ -23,3 +23,4 @@ mod world;
 
 mod install;
 mod package;
+mod service;

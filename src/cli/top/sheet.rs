@@ -189,16 +189,9 @@ impl Sheet {
         )];
         blocks.extend(tubes.iter().map(|tube| self.tube(tube, place, style)));
         // Where there is little room, what waits and the last minutes go; then tubes.
-        let all: usize = blocks.iter().map(Vec::len).sum::<usize>() + 1;
-        let each = if all <= room {
-            3
-        } else if tubes.len() * 2 + 3 <= room {
-            2
-        } else {
-            1
-        };
-        let fits = room.saturating_sub(2) / each;
-        let more = blocks.len().saturating_sub(fits.max(1));
+        let each = [3, 2, 1].into_iter().find(|each| 1 + each * blocks.len() <= room).unwrap_or(1);
+        let all_fit = 1 + each * blocks.len() <= room;
+        let more = if all_fit { 0 } else { blocks.len().saturating_sub(room.saturating_sub(2).max(1)) };
         let head = Line::default()
             .to(name)
             .inked(Ink::Faint, "down, to staff")

@@ -45,7 +45,12 @@ pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Draft> {
 
 fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
     let (source_v4, source_v6) = both_families(&mut table, "source");
+    let at = table.value("next_hop").map(|value| value.place);
     let (next_hop_v4, next_hop_v6) = both_families(&mut table, "next_hop");
+    if let Some(at) = at.filter(|_| !table.has("fwmark") || !table.has("interface")) {
+        let hint = "name both, so that `clearway gateway nft` can write the route; or leave `next_hop` out";
+        table.scope.problems.error(&at, "`next_hop` has no effect without `fwmark` and `interface`", hint);
+    }
     let connect_timeout = table.take::<Span>("connect_timeout");
     if let Some(Placed { value: Span(Duration::ZERO), place }) = &connect_timeout {
         let hint = "for example `connect_timeout = \"10 s\"`";

@@ -35,7 +35,7 @@ function columns(counts) {
 }
 
 function chart() {
-  const root = drawn("svg", { class: "past", viewBox: "0 0 " + WIDTH + " " + HEIGHT, preserveAspectRatio: "none", role: "img", focusable: "false" });
+  const root = drawn("svg", { class: "past", viewBox: "0 0 " + WIDTH + " " + HEIGHT, preserveAspectRatio: "none", role: "img", focusable: "false", "aria-label": "nothing yet" });
   const parts = { root };
   for (const name of ["area", "use", "most", "count"]) root.append(parts[name] = drawn("path", { class: name }));
   return parts;

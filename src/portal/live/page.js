@@ -160,24 +160,28 @@ function lost() {
   showState("gone", (heard ? "The gateway has not answered" + since : "The gateway does not answer") + ".", heard ? "What is shown below is from then." : "This page asks again every second.");
 }
 
+async function ask() {
+  const answers = await Promise.all([fetched("/api/v1/status"), fetched("/api/v1/tubes")]);
+  /* Who paused meanwhile wants what was there. */
+  if (paused) return;
+  [status, tubes] = answers;
+  heard = new Date();
+  failures = 0;
+  document.body.classList.remove("gone-on");
+  for (const picture of pictures) picture.paused = false;
+  show();
+  say(byId("clock"), "as of " + clock(heard, true));
+  if (performance.now() - asked < 9500) return;
+  history = await fetched("/api/v1/history");
+  asked = performance.now();
+  showHour();
+}
+
 async function turn() {
-  if (!paused && !document.hidden) {
-    try {
-      [status, tubes] = await Promise.all([fetched("/api/v1/status"), fetched("/api/v1/tubes")]);
-      heard = new Date();
-      failures = 0;
-      document.body.classList.remove("gone-on");
-      for (const picture of pictures) picture.paused = false;
-      show();
-      if (performance.now() - asked >= 9500) {
-        asked = performance.now();
-        history = await fetched("/api/v1/history");
-        showHour();
-      }
-      say(byId("clock"), "as of " + clock(heard, true));
-    } catch (error) {
-      lost();
-    }
+  try {
+    if (!paused && !document.hidden) await ask();
+  } catch (error) {
+    if (!paused) lost();
   }
   setTimeout(turn, 1000);
 }

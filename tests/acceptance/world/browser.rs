@@ -76,6 +76,12 @@ impl Browser {
         self.tools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
+    /// Asks for pages in a language from now on.
+    pub fn speaks(&self, language: &str) {
+        self.tools("Network.enable", &json!({}));
+        self.tools("Network.setExtraHTTPHeaders", &json!({ "headers": { "Accept-Language": language } }));
+    }
+
     /// Opens a page and waits for it to be loaded.
     pub fn open(&self, url: &str) {
         self.ask("POST", "/url", &json!({ "url": url }));

@@ -28,6 +28,7 @@ impl Machine {
         self.says("mkdir -p /etc/systemd/system/clearway.service.d; printf \"[Service]\\nType=exec\\nWatchdogSec=0\\n\" >/etc/systemd/system/clearway.service.d/early.conf"); // EARLY
         let package = seen(&packed(version));
         let ran = self.sh(&format!("dpkg --force-confold -i {package}")).ok();
+        self.until("EARLY", "curl --silent --fail http://127.0.0.1:9128/healthz");
         ran.text() + &ran.stderr
     }
 
@@ -50,8 +51,7 @@ impl Machine {
     #[track_caller]
     pub fn fetch(&self) {
         let outside = self.outside;
-        let got =
-            self.says(&format!("curl --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
+        let got = self.says(&format!("curl --retry-connrefused --retry 3 --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
         assert_eq!(got, PAGE);
     }
 
