@@ -247,7 +247,8 @@ mod tests {
         let mut internet = tube("internet", None, Some(60_000_000), 9_700_000);
         internet.admission.wait_ms = Some(0.01);
         let link = LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) };
-        let mut tubes = Tubes::new(link, vec![tube("clinical", None, None, 0), internet, social]);
+        let mut tubes =
+            Tubes::new(link, vec![TubeView { priority: 0, ..tube("clinical", None, None, 0) }, internet, social]);
         let mut status = status();
         status.refused = RefusedView { tube_full: 4, process_full: 2 };
         let told = "\

@@ -88,6 +88,7 @@ impl Sheet {
         }
         lines.truncate(rows.saturating_sub(foot.len()));
         lines.extend(foot);
+        lines.truncate(rows);
         lines.iter().map(|line| line.drawn(columns, style)).collect()
     }
 
@@ -335,4 +336,120 @@ fn count(count: u64, what: &str) -> String {
 fn connecting(count: u64, wait_ms: Option<f64>) -> Option<String> {
     let each = wait_ms.map(|ms| format!(" {} each", time(ms))).unwrap_or_default();
     (count > 0).then(|| format!("{count} connecting{each}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portal::{AdmissionView, LinkNow, LinkView, RefusedPast, RefusedView, TubePast, WayView};
+
+    const PLAIN: Style = Style { colour: false, unicode: false };
+
+    fn tube(name: &str, within: Option<&str>, priority: u8) -> TubeView {
+        let way = WayView { limit: Some(10_000_000), used: 9_900_000, wait_ms: Some(92.0) };
+        TubeView {
+            tube: name.to_owned(),
+            within: within.map(str::to_owned),
+            priority,
+            down: if priority == 0 { WayView { wait_ms: None, ..way } } else { way },
+            up: WayView::default(),
+            flows: 3,
+            waiting: 2,
+            admission: AdmissionView::default(),
+            refused: RefusedView::default(),
+            peak: None,
+        }
+    }
+
+    fn sheet(tubes: Vec<TubeView>) -> Sheet {
+        let past = |tube: &TubeView| TubePast {
+            tube: tube.tube.clone(),
+            down: WayPast { used: vec![Some(0), None, Some(4), Some(8)], ..WayPast::default() },
+            ..TubePast::default()
+        };
+        let refused = RefusedPast { words: "social was full".to_owned(), total: 7, ..RefusedPast::default() };
+        let history =
+            HistoryView { tubes: tubes.iter().map(past).collect(), refused: vec![refused], ..HistoryView::default() };
+        let status = Status {
+            name: "gw1".into(),
+            version: "0.1.0".into(),
+            generation: 3,
+            started: "2026-11-24T08:00:00Z".parse().unwrap(),
+            uptime_seconds: 16_200,
+            draining: false,
+            config: Vec::new(),
+            listeners: Vec::new(),
+            link: LinkView::default(),
+            flows: [].into(),
+            admission_waiting: 0,
+            refused: RefusedView::default(),
+            watching: Vec::new(),
+            refused_lists: Vec::new(),
+            failing_egresses: Vec::new(),
+            lapsing: Vec::new(),
+            last_reload: None,
+        };
+        let seen = Seen { status, tubes: Tubes::new(LinkNow::default(), tubes), history: Arc::new(history) };
+        let now = "2026-11-24T12:31:07+00:00[Europe/London]".parse().unwrap();
+        Sheet { seen, now, lost: None, paused: false, help: false }
+    }
+
+    #[test]
+    fn each_tube_has_its_bars_its_last_minutes_and_what_waits_in_it() {
+        let tubes = vec![tube("clinical", None, 0), tube("internet", None, 1), tube("social", Some("internet"), 2)];
+        let told = sheet(tubes).lines(80, 24, PLAIN);
+        let text = told.join("\n");
+        for line in [
+            "gw1  version 0.1.0, configuration 3, up 4 h 30 min                      12:31:07",
+            "* Clinical is clear: nothing waits.",
+            "  Internet is full and waits 92 ms, social is full and waits 92 ms.",
+            "    social          ######### 9.9 of 10 Mbit/s    0",
+            "                    _ =#",
+            "                    3 flows, waits 92 ms, 2 waiting",
+            "Refused in the last hour: 7: social was full 7",
+            "q quit  p pause  ? help",
+        ] {
+            assert!(told.iter().any(|told| told.trim_end() == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_and_no_screen_higher_than_there_is_room() {
+        let tubes: Vec<_> = (0..30).map(|at| tube(&format!("tube-{at}-with-a-long-name"), None, at)).collect();
+        let mut sheet = sheet(tubes);
+        for help in [false, true] {
+            sheet.help = help;
+            for (columns, rows) in [(80, 24), (60, 18), (40, 10), (20, 5), (200, 60), (1, 1)] {
+                let lines = sheet.lines(columns, rows, PLAIN);
+                assert!(lines.iter().all(|line| line.chars().count() <= columns), "{columns}: {}", lines.join("\n"));
+                assert!(lines.len() <= rows, "{rows}: {}", lines.join("\n"));
+            }
+        }
+        sheet.help = false;
+        assert!(sheet.lines(80, 24, PLAIN).iter().any(|line| line.ends_with("more; make the window higher")));
+    }
+
+    #[test]
+    fn when_the_gateway_is_gone_nothing_else_is_said() {
+        let mut sheet = sheet(vec![tube("clinical", None, 0)]);
+        let now = sheet.now.clone();
+        sheet.heard(Err("nobody answers".to_owned()), now);
+        let text = sheet.lines(80, 24, PLAIN).join("\n");
+        assert!(text.contains("x The gateway has not answered since 12:31:07.\n  nobody answers\n"), "{text}");
+        assert!(!text.contains("is clear"), "{text}");
+    }
+
+    #[test]
+    fn what_is_used_is_told_in_the_unit_of_its_limit() {
+        for (used, limit, text) in [
+            (9_700_000, 10_000_000, "9.7 of 10 Mbit/s"),
+            (200_000, 10_000_000, "0.2 of 10 Mbit/s"),
+            (19_500, 60_000_000, "0.02 of 60 Mbit/s"),
+            (0, 512_000, "0 of 512 kbit/s"),
+            (950_000_000, 1_000_000_000, "0.95 of 1 Gbit/s"),
+            (186_400_000, 92_000_000, "186 of 92 Mbit/s"),
+        ] {
+            assert_eq!(of(used, limit), text);
+        }
+    }
 }
