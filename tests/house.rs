@@ -42,6 +42,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("rustls", &["egress"]),
     ("hyper_rustls", &["egress"]),
     ("clap", &["cli"]),
+    ("crossterm", &["cli"]),
 ];
 
 /// Reading a clock, and the one file that may.

@@ -150,6 +150,7 @@ async fn accept(
         let entrance = Entrance {
             listener: listener.borrow().clone(),
             client,
+            reached: None,
             chosen: None,
             filled,
             place,

@@ -24,7 +24,7 @@ use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::room::Place;
 use super::tunnel::Reached;
-use super::{exchange, tunnel};
+use super::{exchange, pac, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Reason, Side, Target, clock};
 use crate::listen::door::{KEEP_ALIVE, Phase};
@@ -44,6 +44,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
+    /// At which of our addresses; known once a request is not for a tunnel.
+    pub reached: Option<SocketAddr>,
     /// Where to, of a client that knows of no proxy.
     pub chosen: Option<SocketAddr>,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
@@ -74,7 +76,7 @@ impl Entrance {
 }
 
 /// Serves one connection to its end.
-pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entrance) {
+pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: Entrance) {
     if entrance.filled > 100 {
         return turn_away(&carrier, stream, &entrance).await;
     }
@@ -94,6 +96,7 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entra
             None => return,
         }
     }
+    entrance.reached = stream.local_addr().ok();
     serve_http((carrier, entrance), (stream, first), (phase, keep_alive), refused).await;
 }
 
@@ -198,6 +201,10 @@ async fn answer(
     request: Request<Incoming>,
     phase: Arc<Phase>,
 ) -> Response<Phased> {
+    if let Some(script) = pac::answer(&carrier, &entrance, &request) {
+        let turn = Turn::new(phase, Arc::clone(&entrance.place));
+        return script.map(|body| Phased::new(body, turn));
+    }
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let (mut parts, body) = request.into_parts();
     let asked = match entrance.chosen {

@@ -1,0 +1,41 @@
+//! The script by which a browser finds the gateway, from the listener that it is about. It is no flow: it makes no record.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response};
+
+use super::body::AnswerBody;
+use super::carrier::Carrier;
+use super::run::Entrance;
+use crate::listen::pac::{MEDIA_TYPE, is_pac};
+
+/// Browsers ask again when they start and when their network changes; a change of address gets round within this.
+const FRESH: &str = "max-age=300";
+
+/// The script, where that is what is asked for, as if of an origin, by who may use the listener. Whoever may not is
+/// answered like anybody who asks for anything else.
+pub fn answer<B>(carrier: &Carrier, entrance: &Entrance, request: &Request<B>) -> Option<Response<AnswerBody>> {
+    let asks = matches!(request.method(), &Method::GET | &Method::HEAD);
+    if !asks || request.uri().authority().is_some() || !is_pac(request.uri().path()) {
+        return None;
+    }
+    // Who knows of no proxy asks an origin for what is there.
+    let reached: SocketAddr = entrance.reached.filter(|_| entrance.chosen.is_none())?;
+    if !carrier.admits(&entrance.listener, entrance.client.ip()) {
+        return None;
+    }
+    tracing::debug!(listener = %entrance.listener, "proxy auto-configuration");
+    let plan = &carrier.current().plan;
+    // A listener that speaks TLS to its clients is written HTTPS.
+    let script = plan.pac.script(reached, false);
+    let body = Full::new(Bytes::from(script)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(FRESH));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
