@@ -33,8 +33,8 @@ pub fn cleared() -> String {
     family("-4") + &family("-6")
 }
 
-/// The rules and routes. Pure.
-pub fn lines(config: &Config, mark: u32) -> String {
+/// The rules and routes of what is brought in. Pure.
+pub fn brought_in(config: &Config, mark: u32) -> String {
     let mut text = String::new();
     let tproxy = |v6: bool| {
         let by_tproxy = |spec: &&crate::listen::Spec| spec.mode.via() == Some(Via::Tproxy);
@@ -48,6 +48,12 @@ pub fn lines(config: &Config, mark: u32) -> String {
         text.push_str(&rule(family, PREFERENCE, mark_of(mark), TABLE));
         text.push_str(&format!("ip {family} route add local default dev lo table {TABLE} protocol {PROTOCOL}\n"));
     }
+    text
+}
+
+/// The rules and routes of egresses. Pure.
+pub fn ways_out(config: &Config) -> String {
+    let mut text = String::new();
     for (number, egress) in (1..).zip(&config.egress.egresses) {
         if let (Some(mark), Some(interface)) = (egress.fwmark, &egress.interface) {
             text.push_str(&way_out(egress, (mark, interface), (PREFERENCE + number, TABLE + number)));
