@@ -11,7 +11,7 @@ use super::{Machine, packed, shared};
 pub const PAGE: &str = "a page from beyond the gateway";
 
 /// Where machines see a package.
-pub fn seen(package: &Path) -> String {
+fn seen(package: &Path) -> String {
     format!("/run/shared/{}", package.strip_prefix(shared()).unwrap().display())
 }
 
@@ -28,6 +28,7 @@ impl Machine {
         self.says("mkdir -p /etc/systemd/system/clearway.service.d; printf \"[Service]\\nType=exec\\nWatchdogSec=0\\n\" >/etc/systemd/system/clearway.service.d/early.conf"); // EARLY
         let package = seen(&packed(version));
         let ran = self.sh(&format!("dpkg --force-confold -i {package}")).ok();
+        self.until("EARLY", "curl --silent --fail http://127.0.0.1:9128/healthz");
         ran.text() + &ran.stderr
     }
 

@@ -125,8 +125,10 @@ impl Drop for Machine {
         }
         let _ = self.boot.kill();
         let _ = self.boot.wait();
-        // The groups that its systemd made are empty now; nothing else is left of it.
-        let script = "cd \"$(mktemp -d)\" && mkdir g && mount -t cgroup2 none g && find g/$0 -depth -type d -exec rmdir {} +; umount g; rmdir \"$PWD/g\"";
+        // The groups that its systemd made are empty once the last process is gone; nothing else is left of it.
+        let script = "cd $(mktemp -d); mkdir g; mount -t cgroup2 none g
+            until ! [ -e g/$0 ] || find g/$0 -depth -type d -exec rmdir {} + 2>/dev/null; do sleep 0.02; done
+            umount g; rmdir g $PWD";
         let mut tidy = Command::new("unshare");
         tidy.args(["--mount", "sh", "-c", script, &self.group]);
         let _ = tool::run(&mut tidy, STEP);
