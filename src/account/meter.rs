@@ -351,6 +351,11 @@ impl Meter {
         self.0.process.journal_failing.set(failing.into());
     }
 
+    /// Spans were lost.
+    pub(super) fn telemetry_dropped(&self, spans: u64) {
+        self.0.process.telemetry_dropped.inc_by(spans);
+    }
+
     fn count(&self, counters: &IntCounterVec, labels: &[&str], by: u64) {
         // An error is a wrong number of labels; every caller is in this file and the tests call them all.
         if let Ok(counter) = counters.get_metric_with_label_values(labels) {

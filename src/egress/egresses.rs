@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use super::dial::{Call, DialError, Reached, dial};
 use super::health::{Health, Healths};
 use super::parent;
-use super::resolve::Resolver;
+use super::resolve::{ResolveError, Resolver};
 use super::spec::{Buffers, Egress, Guard, Parent, Spec};
-use crate::base::{EgressId, Host, Side, Target, clock};
+use crate::base::{EgressId, Host, Name, Side, Target, clock};
 
 /// The ways out of one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -120,6 +120,14 @@ impl Egresses {
         self.permit_literal(target)?;
         let call = Call { side: Side::Parent, target: &parent.target, buffers, guard: None };
         Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
+    }
+
+    /// Whether a name has this address, or had it of late.
+    ///
+    /// # Errors
+    /// When it has none, or nobody could be asked.
+    pub async fn leads_to(&self, name: &Name, address: IpAddr) -> Result<bool, ResolveError> {
+        self.inner.resolver.leads_to(name, address).await
     }
 
     /// Whether this address may be dialled.

@@ -26,6 +26,8 @@ pub struct Link {
     pub probe: Option<IpAddr>,
     /// Hold back when a queue stands.
     pub adapt: bool,
+    /// The most that may go past the gateway; only the packet-level companion asks.
+    pub rest: Limit,
 }
 
 impl Link {

@@ -14,6 +14,7 @@ pub(super) const ENDINGS: &[(Side, &[Reason])] = &[
         &[
             Reason::Finished,
             Reason::BadRequest,
+            Reason::NoDestination,
             Reason::HeadTooLarge,
             Reason::SlowHead,
             Reason::Reset,

@@ -22,6 +22,7 @@ pub(super) struct Process {
     most_connections: IntGauge,
     pub(super) journal_dropped: IntCounter,
     pub(super) journal_failing: IntGauge,
+    pub(super) telemetry_dropped: IntCounter,
 }
 
 impl Process {
@@ -68,6 +69,13 @@ impl Process {
             journal_failing: gauge(
                 "clearway_journal_failing",
                 "1 while the access log cannot be written and records are kept in memory; else 0.",
+            )?,
+            telemetry_dropped: add(
+                vectors.registry,
+                IntCounter::new(
+                    "clearway_telemetry_dropped_total",
+                    "Spans that were lost: the queue was full, or the collector refused them.",
+                ),
             )?,
         };
         process.successful.set(1);
