@@ -49,6 +49,7 @@ const ENDINGS: &[(Side, &[Reason])] = &[
             Reason::BadRequest,
             Reason::HeadTooLarge,
             Reason::SlowHead,
+            Reason::BadProxyHeader,
             Reason::Reset,
             Reason::Idle,
             Reason::TlsFailed,
@@ -322,6 +323,12 @@ impl Meter {
     /// How the link does one way; to be called for both just before [`Meter::encode`].
     pub fn link_reading(&self, direction: Direction, link: LinkLevel) {
         self.0.levels.link(direction, link);
+    }
+
+    /// Until when the certificate of each listener that has one holds, and whether a newer one is refused; to be called as
+    /// [`Meter::tube_reading`].
+    pub fn certificate_readings(&self, all: impl Iterator<Item = (ListenerId, Option<Timestamp>, bool)>) {
+        self.0.levels.certificates(all);
     }
 
     /// How long the last echo of `[link] probe` took; to be called as [`Meter::link_reading`].

@@ -53,6 +53,8 @@ impl Outcome {
 pub enum Keep {
     /// It looks at them where it may: a list that would be refused is told of.
     Look,
+    /// The same, and looks at what a gateway needs on its machine beside the policy: certificates.
+    Check,
     /// It uses them and keeps new ones, as a running gateway does.
     Write,
     /// The same, and takes every list as it is: a person went back to how the files were.
@@ -118,6 +120,10 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
+        // Who only asks what the policy says need not be where the keys are.
+        if keep.is_some_and(|keep| keep != Keep::Look) {
+            lint::certificate::certificates(&problems, &parts.listeners, (shelf, keep == Some(Keep::Check)), now);
+        }
         warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
@@ -210,7 +216,7 @@ impl Files<'_> {
 
     /// Opens the store. Whoever may not look into it reads lists as they stand.
     fn open_store(&mut self, state_dir: &Path, beside: &Path) {
-        let writes = self.keep != Keep::Look;
+        let writes = matches!(self.keep, Keep::Write | Keep::Back);
         match Store::open(state_dir, beside, writes) {
             Ok(store) => {
                 self.seed = store.seed;
@@ -332,7 +338,7 @@ impl Files<'_> {
 }
 
 /// Why a file could not be read, as a person says it.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound if error.get_ref().is_none() => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
@@ -432,6 +438,7 @@ fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Time
     }
     lint::listen::open_to_all(problems, &parts.listeners);
     lint::listen::admin_for_all(problems, &parts.admin);
+    lint::listen::anybodys_word(problems, &parts.listeners);
     lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
     if !parts.broken {
         lint::tube::ceilings(problems, &parts.link, &parts.tubes);

@@ -23,11 +23,11 @@ use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::room::Place;
 use super::tunnel::Reached;
-use super::{exchange, tunnel};
+use super::{enter, exchange, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Reason, Side, Target, clock};
 use crate::listen::door::{KEEP_ALIVE, Phase};
-use crate::listen::{self, Ask, AskError, connect, explicit};
+use crate::listen::{self, Ask, AskError, Intake, Stream, connect, explicit};
 use crate::tube::Pass;
 
 /// From this on, in percent, idle connections make room for others soon.
@@ -51,10 +51,12 @@ pub struct Entrance {
     pub berth: Berth,
     /// Breaks the connection: an answer under way was ended.
     pub cut: CancellationToken,
+    /// What comes before a request.
+    pub intake: Arc<Intake>,
 }
 
 impl Entrance {
-    fn arrival(&self) -> Arrival {
+    pub(super) fn arrival(&self) -> Arrival {
         Arrival { listener: self.listener.clone(), client: self.client.ip() }
     }
 
@@ -62,14 +64,26 @@ impl Entrance {
         let (listener, client) = (self.listener.clone(), self.client.ip());
         About { listener, client, user: None, target: ask.target().clone(), path }
     }
+
+    /// How long it may wait for its next request.
+    pub(super) fn keep_alive(&self) -> Duration {
+        if self.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE }
+    }
 }
 
 /// Serves one connection to its end.
-pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entrance) {
+pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: Entrance) {
     if entrance.filled > 100 {
         return turn_away(&carrier, stream, &entrance).await;
     }
-    let keep_alive = if entrance.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE };
+    if entrance.intake.is_balancer(entrance.client.ip()) {
+        let Some(client) = Box::pin(enter::client_of(&carrier, &mut stream, &entrance)).await else { return };
+        entrance.client = client;
+    }
+    if let Some(tls) = entrance.intake.tls.clone() {
+        return Box::pin(enter::by_tls(carrier, (stream, tls), entrance)).await;
+    }
+    let keep_alive = entrance.keep_alive();
     let first = tokio::select! {
         first = connect::first_bytes(&mut stream, keep_alive) => first,
         () = carrier.drain.cancelled() => return,
@@ -85,13 +99,13 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entra
             None => return,
         }
     }
-    serve_http((carrier, entrance), (stream, first), (phase, keep_alive), refused).await;
+    serve_http((carrier, entrance), (stream.into(), first), (phase, keep_alive), refused).await;
 }
 
 /// Serves requests; the first one has its answer where it was `refused` before.
-async fn serve_http(
+pub(super) async fn serve_http(
     (carrier, entrance): (Arc<Carrier>, Entrance),
-    stream: (TcpStream, Bytes),
+    stream: (Stream, Bytes),
     (phase, keep_alive): (Arc<Phase>, Duration),
     refused: Option<Response<Phased>>,
 ) {
@@ -102,7 +116,10 @@ async fn serve_http(
         async move {
             Ok(match refused {
                 Some(response) => response,
-                None => answer(carrier, entrance, request, phase).await,
+                None => {
+                    let turn = Turn::new(phase, Arc::clone(&entrance.place));
+                    answer(carrier, entrance, request, turn).await
+                }
             })
         }
     });
@@ -166,6 +183,10 @@ const YES: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 /// keep one from everybody else.
 async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance) {
     let fault = End::ProcessFull.fault();
+    if entrance.intake.tls.is_some() {
+        // Nobody who speaks TLS could read it.
+        return carrier.account.open(entrance.arrival()).ended(None, fault);
+    }
     carrier.account.open(entrance.arrival()).ended(Some(503), fault);
     let retry = RETRY_AFTER.as_secs();
     let answer = format!(
@@ -180,18 +201,17 @@ async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance
 }
 
 /// Answers one request: with what the origin says, or with why not.
-async fn answer(
+pub(super) async fn answer(
     carrier: Arc<Carrier>,
     entrance: Entrance,
     request: Request<Incoming>,
-    phase: Arc<Phase>,
+    turn: Arc<Turn>,
 ) -> Response<Phased> {
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let (parts, body) = request.into_parts();
     let asked = listen::ask(&parts);
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
-    let turn = Turn::new(phase, Arc::clone(&entrance.place));
     let request = Request::from_parts(parts, body);
     let answered = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,

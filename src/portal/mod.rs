@@ -12,6 +12,6 @@ pub mod view;
 pub use client::{AskError, ask};
 pub use serve::{Place, Portal, PortalError, serve};
 pub use view::{
-    AdmissionView, Asked, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
-    RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView, WayView,
+    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LastReload, LinkNow, LinkView, LinkWayView,
+    ListenerView, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView, WayView,
 };
