@@ -211,7 +211,7 @@ where
 /// request as it comes, and says which lane it has. When `drain` is cancelled no new request is taken.
 ///
 /// # Errors
-/// When what came was not HTTP/2.
+/// When what came was not HTTP/2, or more of it than anybody means well by.
 pub async fn serve<T, F, B>(
     stream: Stream,
     (phase, keep_alive): (Arc<Phase>, Duration),
@@ -260,7 +260,7 @@ where
         }
     };
     match ended {
-        Err(error) if is_ours(&error) || taken.load(Ordering::Relaxed) == 0 => Err(ServeError::Parse(error)),
+        Err(error) if is_ours(&error) => Err(ServeError::Parse(error)),
         // Every other ending happened to streams, whose flows keep the records, or to nobody.
         _ => Ok(()),
     }

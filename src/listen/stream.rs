@@ -67,7 +67,12 @@ macro_rules! each {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read(cx, buf))
+        match each!(self, stream => stream.poll_read(cx, buf)) {
+            // Most clients of a proxy close without the farewell of TLS. What it would guard is guarded by what they speak
+            // inside, as on a plain connection.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            read => read,
+        }
     }
 }
 

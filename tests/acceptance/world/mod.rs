@@ -2,6 +2,7 @@
 
 pub mod certs;
 pub mod gateway;
+pub mod lanes;
 pub mod load;
 pub mod metrics;
 pub mod nginx;
@@ -16,6 +17,7 @@ pub mod wire;
 
 pub use certs::Certs;
 pub use gateway::World;
+pub use lanes::Lanes;
 pub use metrics::Scrape;
 pub use nginx::Nginx;
 pub use origin::{Answer, Origin};
