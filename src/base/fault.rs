@@ -63,6 +63,8 @@ reasons! {
     BadProxyHeader = "bad-proxy-header";
     /// The client's address is not among the listener's `clients`.
     ClientNotAllowed = "client-not-allowed";
+    /// Came to a transparent listener without having been on its way elsewhere, or from this gateway itself.
+    NoDestination = "no-destination";
     /// A rule, or the default, says block.
     Blocked = "blocked";
     /// The port is not among `[guard] ports`.

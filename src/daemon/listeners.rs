@@ -92,7 +92,7 @@ impl Listeners {
             let failed = |error| BindError::Socket { id: spec.id.clone(), address: spec.address, error };
             let leaving = open.iter().filter(|open| !specs.iter().any(|spec| same(&open.spec, spec)));
             let overlaps = leaving.filter(|open| open.local.port() == spec.address.port()).map(|open| &*open.socket);
-            let socket = listen::bind_beside(spec.address, overlaps).map_err(failed)?;
+            let socket = listen::bind_beside(spec.address, spec.mode, overlaps).map_err(failed)?;
             let local = socket.local_addr().map_err(failed)?;
             Ok((spec.clone(), Arc::new(socket), local))
         });
@@ -119,8 +119,13 @@ impl Listeners {
             tracing::info!(listener = %spec.id, address = %local, tls = intake.tls.is_some(), "listening");
             let close = carrier.drain.child_token();
             let (intake, taken_in) = watch::channel(Arc::clone(intake));
-            let accepting =
-                accept(Arc::clone(carrier), Arc::clone(&socket), taken_in, Arc::clone(&self.room), close.clone());
+            let accepting = accept(
+                Arc::clone(carrier),
+                Arc::clone(&socket),
+                (taken_in, spec.mode),
+                Arc::clone(&self.room),
+                close.clone(),
+            );
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, intake, local, socket, close });
         }
@@ -153,6 +158,11 @@ impl Listeners {
         self.open().iter().map(|open| (open.intake.borrow().id.clone(), open.local)).collect()
     }
 
+    /// The connections that there are, and how many there may be.
+    pub fn room(&self) -> (usize, usize) {
+        (self.room.taken(), self.room.capacity())
+    }
+
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +177,7 @@ fn same(open: &listen::Spec, spec: &listen::Spec) -> bool {
 async fn accept(
     carrier: Arc<Carrier>,
     socket: Arc<TcpListener>,
-    intake: watch::Receiver<Arc<Intake>>,
+    (intake, mode): (watch::Receiver<Arc<Intake>>, listen::Mode),
     room: Arc<Room>,
     close: CancellationToken,
 ) {
@@ -180,7 +190,10 @@ async fn accept(
         let (place, filled) = room.take(cut.clone());
         let intake = Arc::clone(&intake.borrow());
         let listener = intake.id.clone();
-        let entrance = Entrance { listener, client, filled, place, berth: berth.clone(), cut, intake };
-        carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance));
+        let entrance = Entrance { listener, client, chosen: None, filled, place, berth: berth.clone(), cut, intake };
+        match mode.via() {
+            None => carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance)),
+            Some(via) => carrier.bulkheads.carry(berth, flow::transparent(Arc::clone(&carrier), stream, entrance, via)),
+        }
     }
 }

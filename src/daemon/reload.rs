@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::build::plan;
 use super::history::{self, Entry, History};
 use super::listeners::BindError;
+use super::log;
 use super::run::{Daemon, warn};
 use super::threads::aside;
 use crate::base::clock;
@@ -161,6 +162,7 @@ impl Daemon {
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;
 
         // From here on nothing can fail.
+        log::apply(&config.process);
         warn(&outcome.problems);
         self.generation.store(generation, Ordering::Relaxed);
         told.at = clock::wall();
@@ -168,6 +170,7 @@ impl Daemon {
         self.listeners.apply(&self.carrier, &config.listeners, bound);
         self.look_at_certificates().await;
         self.carrier.account.apply(&config.log, &config.calendar);
+        self.carrier.account.tell(config.telemetry.as_ref());
         self.state().config = config;
         self.describe();
         self.changed.notify_one();

@@ -19,7 +19,7 @@ use super::history::last_number;
 use super::listeners::Listeners;
 use super::reload::Cause;
 use super::threads::Threads;
-use super::{edges, limits, link, probe};
+use super::{edges, limits, link, log, probe};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
@@ -91,6 +91,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     let Some(config) = outcome.config else {
         return Err(RunError::Configuration(outcome.problems));
     };
+    log::apply(&config.process);
     warn(&outcome.problems);
     limits::hasten();
     let threads = Threads::start().map_err(|error| RunError::Machine("cannot start threads", error))?;
@@ -111,6 +112,7 @@ pub(super) fn warn(problems: &[Problem]) {
 
 struct Signals {
     reload: Signal,
+    reopen: Signal,
     drain: Signal,
     stop: Signal,
 }
@@ -119,6 +121,7 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Signals {
             reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             drain: signal(SignalKind::terminate())?,
             stop: signal(SignalKind::interrupt())?,
         })
@@ -130,6 +133,7 @@ impl Daemon {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
+        account.tell(config.telemetry.as_ref());
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
@@ -156,6 +160,7 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
         });
         daemon.describe();
+        daemon.carrier.account.meter().in_force(daemon.started.1);
         Ok(daemon)
     }
 
@@ -228,11 +233,21 @@ impl Daemon {
                     let daemon = Arc::clone(self);
                     self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
                 }
+                _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => return true,
                 () = self.draining.cancelled() => return true,
                 _ = signals.stop.recv() => return false,
             }
         }
+    }
+
+    /// Opens log files anew, for who has moved it away. That is no reload: the configuration need not be whole, and
+    /// the history tells of changes only.
+    fn reopen_log(&self) {
+        let state = self.state();
+        self.carrier.account.apply(&state.config.log, &state.config.calendar);
+        log::apply(&state.config.process);
+        tracing::info!("log files are opened anew");
     }
 
     /// Takes nothing new and waits for open flows, for as long as the configuration says.
@@ -245,12 +260,18 @@ impl Daemon {
         self.listeners.close();
         self.carrier.drain.cancel();
         self.carrier.bulkheads.tasks.close();
-        tokio::select! {
-            () = self.carrier.bulkheads.tasks.wait() => tracing::info!("drained"),
-            () = tokio::time::sleep(patience) => {
-                tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+        let patience = tokio::time::sleep(patience);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                () = self.carrier.bulkheads.tasks.wait() => return tracing::info!("drained"),
+                () = &mut patience => {
+                    return tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+                }
+                _ = signals.stop.recv() => return tracing::warn!("told to stop while draining"),
+                // A log is turned over while tunnels of minutes and hours still end.
+                _ = signals.reopen.recv() => self.reopen_log(),
             }
-            _ = signals.stop.recv() => tracing::warn!("told to stop while draining"),
         }
     }
 

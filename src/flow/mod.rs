@@ -15,6 +15,8 @@ pub mod enter;
 pub mod streams;
 pub mod tunnel;
 pub mod exchange;
+pub mod claim;
+pub mod transparent;
 pub mod end;
 pub mod refuse;
 
@@ -24,3 +26,4 @@ pub use judge::{Question, Verdict};
 pub use plan::{Parts, Plan, Way, Ways};
 pub use room::{Place, Room};
 pub use run::{Entrance, serve};
+pub use transparent::serve as transparent;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::{AnswerBody, Phased, Turn};
 use super::bulkhead::Berth;
 use super::carrier::Carrier;
+use super::claim::{self, Claim};
 use super::end::End;
 use super::judge::Verdict;
 use super::live::{About, Live};
@@ -43,6 +44,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
+    /// Where to, of a client that knows of no proxy.
+    pub chosen: Option<SocketAddr>,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
     pub filled: usize,
     /// Its place among the connections.
@@ -56,13 +59,14 @@ pub struct Entrance {
 }
 
 impl Entrance {
+    /// As the record has it.
     pub(super) fn arrival(&self) -> Arrival {
         Arrival { listener: self.listener.clone(), client: self.client.ip() }
     }
 
-    fn about(&self, ask: &Ask, path: Option<Box<str>>) -> About {
+    fn about(&self, target: Target, path: Option<Box<str>>) -> About {
         let (listener, client) = (self.listener.clone(), self.client.ip());
-        About { listener, client, user: None, target: ask.target().clone(), path }
+        About { listener, client, user: None, target, chosen: self.chosen, path }
     }
 
     /// How long it may wait for its next request.
@@ -154,7 +158,7 @@ async fn at_once(
     open.asked(form.method.as_str(), form.target.as_ref());
     let gone = || open.ended(None, Fault::new(Side::Client, Reason::Reset));
     let reached = tokio::select! {
-        reached = reach(carrier, entrance, (&open, &turn), Ask::Tunnel(target)) => reached,
+        reached = reach(carrier, entrance, (&open, &turn), Claim::of(target)) => reached,
         // One that has sent more is there, even if that was all.
         () = connect::gone(&stream), if sent.is_empty() => {
             gone();
@@ -164,7 +168,10 @@ async fn at_once(
     match reached {
         Ok(reached) => {
             match stream.write_all(YES).await {
-                Ok(()) => reached.carry_from(stream, sent),
+                Ok(()) => {
+                    open.answered(200);
+                    reached.carry_from(stream, sent);
+                }
                 Err(_) => gone(),
             }
             None
@@ -208,8 +215,11 @@ pub(super) async fn answer(
     turn: Arc<Turn>,
 ) -> Response<Phased> {
     let open = Arc::new(carrier.account.open(entrance.arrival()));
-    let (parts, body) = request.into_parts();
-    let asked = listen::ask(&parts);
+    let (mut parts, body) = request.into_parts();
+    let asked = match entrance.chosen {
+        None => listen::ask(&parts),
+        Some(chosen) => listen::transparent::ask(&mut parts, chosen),
+    };
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
     let request = Request::from_parts(parts, body);
@@ -232,7 +242,15 @@ async fn carry(
     let admits = || carrier.admits(&entrance.listener, entrance.client.ip());
     let ask = asked.map_err(|error| if admits() { error.into() } else { End::ClientNotAllowed })?;
     let path = carrier.current().plan.sees_pages().then(|| path_of(&ask, &request)).flatten();
-    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, path)).await?;
+    let claim = match entrance.chosen {
+        None => Claim::of(ask.target().clone()),
+        // In a place of its own: every request would be as large as a look-up.
+        Some(chosen) => {
+            let said = claim::Said { host: Some(ask.target().host.clone()), hides: false };
+            Box::pin(claim::examine(carrier, entrance.client.ip(), chosen, said)).await
+        }
+    };
+    let (live, verdict, pass) = settle(carrier, entrance, account, (claim, path)).await?;
     tokio::select! {
         carried = async { match ask {
             // In a place of its own: a CONNECT seldom gets here, and every request would be as large as its state.
@@ -244,13 +262,13 @@ async fn carry(
 }
 
 /// The same for a tunnel, up to its origin.
-async fn reach(
+pub(super) async fn reach(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     account: (&Arc<Open>, &Arc<Turn>),
-    ask: Ask,
+    claim: Claim,
 ) -> Result<Reached, End> {
-    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, None)).await?;
+    let (live, verdict, pass) = settle(carrier, entrance, account, (claim, None)).await?;
     tokio::select! {
         reached = tunnel::reach(carrier, &live, &verdict, pass) => reached,
         fault = live.stopped() => Err(stopped(&live, fault)),
@@ -268,10 +286,18 @@ async fn settle(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     (open, turn): (&Arc<Open>, &Arc<Turn>),
-    (ask, path): (&Ask, Option<Box<str>>),
+    (claim, path): (Claim, Option<Box<str>>),
 ) -> Result<(Arc<Live>, Verdict, Arc<Pass>), End> {
     let connection = (entrance.berth.clone(), entrance.cut.clone());
-    let live = carrier.live.enter(entrance.about(ask, path), Arc::clone(open), connection, Arc::clone(turn));
+    if let Some(chosen) = entrance.chosen {
+        open.chose(chosen.ip(), &claim.target);
+    }
+    let about = entrance.about(claim.target, path);
+    let live = carrier.live.enter(about, Arc::clone(open), connection, Arc::clone(turn));
+    if let Some(said) = claim.said {
+        open.said(said.clone());
+        live.state().said = Some(said);
+    }
     let settled = carrier.settle(&live);
     // Refusals too are given where the flow belongs.
     entrance.berth.reached().await;

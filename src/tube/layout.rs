@@ -54,7 +54,7 @@ impl Tree {
     pub fn apply(&mut self, layout: &Layout, now: Moment) {
         self.nodes[LINK].ceiling = layout.link;
         self.turns = layout.turns;
-        self.clear.change(layout.link.filter(|_| layout.turns), Depth::CLEAR, now, true);
+        self.set_turns(layout.link.filter(|_| layout.turns), now);
         for stretch in &layout.tubes {
             let &mut node = self.names.entry(stretch.id.clone()).or_insert_with(|| {
                 self.nodes.insert(Node::new(stretch.priority, stretch.share_by, stretch.ceiling, now))
@@ -69,13 +69,17 @@ impl Tree {
         }
         self.clear_out(layout);
         self.line_up();
-        self.dress_all(now);
-        self.recount();
+        self.dress_again(now);
     }
 
     /// The rate of the link alone, from now on.
     pub fn set_link(&mut self, rate: Option<Rate>, now: Moment) {
         self.nodes[LINK].ceiling = rate;
+        self.dress_again(now);
+    }
+
+    /// Sets all rates and counts the waiting afresh.
+    pub(super) fn dress_again(&mut self, now: Moment) {
         self.dress_all(now);
         self.recount();
     }
@@ -163,11 +167,12 @@ impl Tree {
         let (free, turns) = (self.nodes[LINK].ceiling.is_none(), self.turns);
         let node = &mut self.nodes[at];
         let busy = node.waiting > 0;
-        node.limit = least(node.ceiling, around.limit);
+        let most = node.part.of(node.ceiling);
+        node.limit = least(most, around.limit);
         node.quantum = quantum(node.limit);
         let depth = if at == LINK { Depth::LINK } else { Depth::TUBE };
-        node.bucket.change(node.ceiling, depth, now, busy);
-        let bounded = around.bounded || (at != LINK && node.ceiling.is_some());
+        node.bucket.change(most, depth, now, busy);
+        let bounded = around.bounded || (at != LINK && most.is_some());
         node.gate = match (bounded, node.priority) {
             (true, _) => Gate::Shaped,
             (false, _) if free => Gate::Free,

@@ -54,6 +54,8 @@ pub struct Link {
     /// When clear traffic was seen last.
     clear: Option<Moment>,
     newcomers: Newcomers,
+    /// Another process that carries flows on it says what it carries.
+    led: bool,
 }
 
 /// A link that carries less than this of what is said has no queue.
@@ -79,6 +81,7 @@ impl Link {
             probe: None,
             clear: None,
             newcomers: Newcomers { count: 0.0, at: now },
+            led: false,
         }
     }
 
@@ -107,7 +110,7 @@ impl Link {
         if cleared {
             self.clear = Some(now);
         }
-        if let Some((capacity, wire)) = self.capacity.as_mut().zip(wire) {
+        if let Some((capacity, wire)) = self.capacity.as_mut().zip(wire).filter(|_| !self.led) {
             capacity.look(queue, wire, now);
             let held = capacity.held();
             self.hold(held);
@@ -160,6 +163,19 @@ impl Link {
             };
             (wire.unwrap_or_default() as f64) < rests
         })
+    }
+
+    /// What each way is taken to carry.
+    pub fn carries(&self) -> [Option<Rate>; 2] {
+        self.governors.each_ref().map(Governor::link)
+    }
+
+    /// Another process says what each way carries, for two that try what it is would mislead each other; `None`: none does.
+    pub fn led(&mut self, carries: Option<[Option<Rate>; 2]>) {
+        self.led = carries.is_some();
+        if let Some(carries) = carries {
+            self.hold(carries);
+        }
     }
 
     /// How fast one connection may send into the link, clear or not: a little less than it carries, so that no burst of

@@ -2,6 +2,7 @@
 //! `layout`, `tree`), then a handle that relays
 //! wait on (`pacer`, `tubes`, `pass`).
 
+pub mod beside;
 pub mod bucket;
 mod capacity;
 mod drain;
@@ -13,14 +14,17 @@ mod link;
 mod meter;
 mod node;
 mod pacer;
+pub mod part;
 pub mod pass;
 mod queue;
 mod ring;
 pub mod share;
 pub mod spec;
+pub mod split;
 pub mod tree;
 pub mod tubes;
 mod waits;
+mod watch;
 mod way;
 mod wire;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bucket::{Bucket, Depth};
+use super::part::Part;
 use super::share::Share;
 use super::spec::ShareBy;
 use super::tree::LINK;
@@ -77,6 +78,8 @@ pub(super) struct Node {
     pub(super) parent: usize,
     pub(super) priority: u8,
     pub(super) ceiling: Option<Rate>,
+    /// What of the ceiling, or of the link, is this process's.
+    pub(super) part: Part,
     /// What it is to have before others of higher priority take it, where that is more than a trickle.
     pub(super) floor: Option<Rate>,
     pub(super) bucket: Bucket,
@@ -91,6 +94,8 @@ pub(super) struct Node {
     /// Among its parent's members.
     pub(super) stake: Stake,
     pub(super) quantum: usize,
+    /// Bytes that its own flows were granted so far.
+    pub(super) carried: u64,
     /// The least of the rates from here to the link.
     pub(super) limit: Option<Rate>,
     pub(super) gate: Gate,
@@ -102,6 +107,7 @@ impl Node {
             parent: LINK,
             priority,
             ceiling,
+            part: Part::Whole,
             floor: None,
             bucket: Bucket::new(ceiling, Depth::TUBE, now),
             share: Share::new(by),
@@ -111,6 +117,7 @@ impl Node {
             own: Stake::new(now),
             stake: Stake::new(now),
             quantum: LARGEST_GRANT,
+            carried: 0,
             limit: ceiling,
             gate: Gate::Shaped,
         }

@@ -182,6 +182,11 @@ impl Share {
         self.waiting -= 1;
     }
 
+    /// Sharers of whose flows some wait.
+    pub fn sharers_waiting(&self) -> usize {
+        self.holders.iter().filter(|(_, holder)| holder.place.waits()).count()
+    }
+
     /// The next flow and its grant of at most `grant` bytes, of a turn that is worth `turn`; it then waits no longer.
     pub fn next(&mut self, flows: &mut Slab<Flow>, turn: usize, grant: usize) -> Option<(usize, usize)> {
         self.whole = turn > grant;

@@ -9,6 +9,7 @@ pub use super::governor::Setting;
 pub use super::layout::{Layout, Stretch};
 pub use super::node::Gate;
 use super::node::{LARGEST_GRANT, Node, Who, clear_turn, quantum};
+use super::part::Part;
 use super::share::{Flow, Sharer};
 use super::spec::ShareBy;
 use crate::base::{Moment, Rate, TubeId};
@@ -41,6 +42,11 @@ pub struct Tree {
     pub(super) turns: bool,
     /// What they may send then, whatever others have.
     pub(super) clear: Bucket,
+    /// The same of all processes together, and what of it is this one's.
+    pub(super) turns_rate: Option<Rate>,
+    pub(super) turns_part: Part,
+    /// Bytes of clear flows so far.
+    pub(super) cleared: u64,
     /// Grants so far.
     grants: u64,
     /// Bytes that passed so far.
@@ -64,6 +70,9 @@ impl Tree {
             clear_waiting: 0,
             turns: false,
             clear: Bucket::new(None, Depth::CLEAR, now),
+            turns_rate: None,
+            turns_part: Part::Whole,
+            cleared: 0,
             grants: 0,
             passed: 0,
             trickles: Bucket::new(None, Depth::LINK, now),
@@ -178,14 +187,14 @@ impl Tree {
     /// What the wire says, one way, until it is looked at again.
     pub fn govern(&mut self, setting: &Setting, now: Moment) {
         self.wire_counts = setting.counts_clear;
-        self.clear.change(setting.turns.filter(|_| self.turns), Depth::CLEAR, now, true);
+        self.set_turns(setting.turns.filter(|_| self.turns), now);
         if setting.counts_clear {
             self.clear.refill(now, true);
             self.clear.fill_but(setting.behind);
         }
         let link = &mut self.nodes[LINK];
         link.bucket.refill(now, link.waiting > 0);
-        if setting.rate != self.nodes[LINK].bucket.rate() {
+        if setting.rate != self.nodes[LINK].ceiling {
             self.set_link(setting.rate, now);
         }
         if !setting.behind.is_zero() {
@@ -197,6 +206,7 @@ impl Tree {
     pub fn give_back(&mut self, flow: FlowId, bytes: usize) {
         let mut at = self.flows[flow.0].tube;
         self.passed -= bytes as u64;
+        self.nodes[at].carried = self.nodes[at].carried.saturating_sub(bytes as u64);
         loop {
             self.nodes[at].bucket.give_back(bytes);
             if at == LINK {
@@ -209,6 +219,7 @@ impl Tree {
     /// Bytes that clear flows sent without asking, at some time since the last call.
     pub fn charge(&mut self, bytes: usize, now: Moment) {
         self.passed += bytes as u64;
+        self.cleared += bytes as u64;
         // Who takes turns yields to it, but for no longer than to one of themselves.
         self.clear.refill(now, true);
         self.clear.take_within(bytes, quantum(self.clear.rate()));
@@ -381,6 +392,11 @@ impl Tree {
         self.passed += bytes as u64;
         let number = self.grants;
         let node = &mut self.nodes[home];
+        if shaped {
+            node.carried += bytes as u64;
+        } else {
+            self.cleared += bytes as u64;
+        }
         node.virtual_time.insert(node.priority, node.own.tag);
         node.own.give(bytes, number, node.quantum);
         let mut at = home;

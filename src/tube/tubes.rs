@@ -9,6 +9,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 use jiff::Timestamp;
 
+use super::beside::Beside;
 use super::driver::Driver;
 use super::link::{Link, LinkReading, Look};
 use super::pacer::Pacer;
@@ -104,6 +105,9 @@ struct Shared {
     pacers: [Pacer; 2],
     /// Locked before a pacer, never with the book.
     link: Mutex<Link>,
+    /// What is known of another process with which the budgets are shared. Locked after the book or the link, and before a
+    /// pacer.
+    beside: Mutex<Beside>,
 }
 
 /// The tubes by name, and their flows counted.
@@ -131,7 +135,9 @@ impl Tubes {
         let origin = clock::now();
         let pacers = [Pacer::new(origin), Pacer::new(origin)];
         let link = Mutex::new(Link::new(origin));
-        let tubes = Tubes { shared: Arc::new(Shared { origin, book: Mutex::default(), pacers, link }) };
+        let tubes = Tubes {
+            shared: Arc::new(Shared { origin, book: Mutex::default(), pacers, link, beside: Mutex::default() }),
+        };
         tubes.apply(spec, calendar, at);
         tubes
     }
@@ -170,8 +176,14 @@ impl Tubes {
     pub(super) fn look(&self, wire: Option<[u64; 2]>) -> Duration {
         let now = clock::now();
         let mut link = self.link();
-        let cleared = Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true);
-        let passed = Direction::BOTH.map(|direction| self.pacer(direction).look(Tree::passed));
+        let mut cleared = Direction::BOTH.map(|direction| self.pacer(direction).was_clear()).contains(&true);
+        let mut passed = Direction::BOTH.map(|direction| self.pacer(direction).look(Tree::passed));
+        {
+            // The wire carries the other process's bytes too.
+            let beside = self.beside();
+            cleared |= beside.is_clear();
+            passed.iter_mut().zip(beside.passed(now)).for_each(|(passed, more)| *passed = passed.wrapping_add(more));
+        }
         let settings = link.look(&Look { now, wire, passed, cleared });
         for (direction, setting) in Direction::BOTH.into_iter().zip(settings) {
             self.pacer(direction).change(|lane, now| lane.tree.govern(&setting, now));
@@ -206,6 +218,26 @@ impl Tubes {
         self.link().pace()
     }
 
+    /// What the link is taken to carry, down and up.
+    pub(super) fn carries(&self) -> [Option<Rate>; 2] {
+        self.link().carries()
+    }
+
+    /// Another process says what the link carries; `None`: none does any more.
+    pub(super) fn led(&self, carries: Option<[Option<Rate>; 2]>) {
+        self.link().led(carries);
+    }
+
+    pub(super) fn beside(&self) -> MutexGuard<'_, Beside> {
+        self.shared.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bits over the last second of each tube's own flows.
+    pub(super) fn used_here(&self, now: Moment) -> Vec<(TubeId, [u64; 2])> {
+        let used = |entry: &Entry| entry.home.meters.each_ref().map(|meter| meter.last_second(now));
+        self.book().entries.iter().map(|(id, entry)| (id.clone(), used(entry))).collect()
+    }
+
     fn link(&self) -> MutexGuard<'_, Link> {
         self.shared.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,7 +245,7 @@ impl Tubes {
     /// Lets a flow into a tube.
     pub fn admit(&self, tube: &TubeId, who: Sharer) -> Result<Pass, Full> {
         let mut book = self.book();
-        book.room(tube)?;
+        book.room(tube, &self.beside())?;
         let enter = |direction, who| {
             let entered = self.pacer(direction).change(|lane, _| {
                 let flow = lane.tree.admit(tube, who)?;
@@ -248,7 +280,7 @@ impl Tubes {
 
     /// Every tube at a moment, as the specification orders them; those that are gone but still have flows come last.
     pub fn readings(&self, now: Moment) -> Vec<Reading> {
-        let book = self.book();
+        let (book, beside) = (self.book(), self.beside());
         let mut readings: Vec<Reading> = Vec::new();
         for id in &book.order {
             let Some(entry) = book.entries.get(id).filter(|entry| !entry.gone || entry.flows > 0) else { continue };
@@ -262,10 +294,10 @@ impl Tubes {
                 up: Way::default(),
             };
             for direction in Direction::BOTH {
-                let (limit, waiting) = self.pacer(direction).look(|tree| (tree.limit(id), tree.waiting(id)));
+                let (limit, waiting) = self.pacer(direction).look(|tree| (tree.whole_limit(id), tree.waiting(id)));
                 let way = Way {
                     limit: limit.map(Rate::bits_per_second),
-                    used: book.used(id, direction, now),
+                    used: book.used(id, direction, now, &beside),
                     wait: entry.home.waits[index(direction)].median(now),
                 };
                 reading.waiting += u32::try_from(waiting).unwrap_or(u32::MAX);
@@ -367,13 +399,13 @@ impl Book {
     }
 
     /// Whether a tube and those around it may carry one more flow.
-    fn room(&self, tube: &TubeId) -> Result<(), Full> {
+    fn room(&self, tube: &TubeId, beside: &Beside) -> Result<(), Full> {
         if !self.entries.contains_key(tube) {
             return Err(Full::Unknown(tube.clone()));
         }
         for id in self.path(tube) {
             if let Some(most) = self.entries.get(&id).and_then(|entry| entry.tube.flows)
-                && self.sum(&id, |entry| u64::from(entry.flows)) >= u64::from(most)
+                && self.sum(&id, |entry| u64::from(entry.flows) + beside.flows(&entry.tube.id)) >= u64::from(most)
             {
                 return Err(Full::Flows { tube: id, flows: most });
             }
@@ -394,8 +426,9 @@ impl Book {
     }
 
     /// Bits over the last second of a tube and those within it.
-    fn used(&self, tube: &TubeId, direction: Direction, now: Moment) -> u64 {
-        self.sum(tube, |entry| entry.home.meters[index(direction)].last_second(now))
+    fn used(&self, tube: &TubeId, direction: Direction, now: Moment, beside: &Beside) -> u64 {
+        let way = index(direction);
+        self.sum(tube, |entry| entry.home.meters[way].last_second(now) + beside.used(&entry.tube.id, way))
     }
 
     /// Over a tube and those within it.

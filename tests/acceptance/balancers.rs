@@ -102,7 +102,9 @@ fn behind_a_balancer_each_client_is_itself_before_tls_and_without_it_and_its_che
         let scheme = if tls { "https" } else { "http" };
         let fetch = |balancer: &Balancer, from: &str| {
             let mut curl = curl(&world, &nginx.certs.ca);
-            curl.args(["-x", &format!("{scheme}://{}", balancer.address), "--interface", from, &url]);
+            let family = if balancer.address.is_ipv6() { "-6" } else { "-4" };
+            let proxy = format!("{scheme}://localhost:{}", balancer.address.port());
+            curl.args([family, "-x", &proxy, "--interface", from, &url]);
             tool::run(curl.arg("--proxy-cacert").arg(&nginx.certs.ca), LONG)
         };
         let mut clients = Vec::new();

@@ -11,7 +11,7 @@ use crate::config::table::Table;
 use crate::config::text::{Place, Placed};
 use crate::config::value::{Label, quoted};
 use crate::listen::spec::Tls;
-use crate::listen::{Mode, Spec};
+use crate::listen::{Mode, Spec, Via};
 
 /// A `[[listener]]` and where its parts stand.
 pub(in crate::config) struct Draft {
@@ -46,16 +46,16 @@ pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<D
 
 fn listener(mut table: Table<'_>) -> Draft {
     let name = table.required::<Label>("name");
-    let mode = table.choice("mode", &[("explicit", Mode::Explicit)]);
+    let mode = mode(&mut table);
     table.needs("address", "\"127.0.0.1:3128\"");
     let address = table.take::<SocketAddr>("address");
     let clients = clients(&mut table);
     let balancers = table.list::<Cidr>("proxy_protocol").unwrap_or_default();
-    let tls = tls(&mut table);
+    let tls = tls(&mut table, mode);
     let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
     let spec = Spec {
         id: ListenerId::from(name.as_ref().map_or("", |name| name.value.0.as_str())),
-        mode: mode.map_or(Mode::Explicit, |mode| mode.value),
+        mode,
         address: address.as_ref().map_or(stand_in, |address| address.value),
         clients: clients.iter().map(|client| client.value).collect(),
         proxy_protocol: balancers.iter().map(|balancer| balancer.value).collect(),
@@ -67,8 +67,12 @@ fn listener(mut table: Table<'_>) -> Draft {
 }
 
 /// The two files, by paths that can be opened.
-fn tls(table: &mut Table<'_>) -> Option<[Placed<PathBuf>; 2]> {
+fn tls(table: &mut Table<'_>, mode: Mode) -> Option<[Placed<PathBuf>; 2]> {
     let mut table = table.table("tls", "`tls = { cert = \"proxy.pem\", key = \"proxy.key\" }`")?;
+    if mode != Mode::Explicit {
+        let hint = "leave it out: who knows of no proxy speaks TLS to others, and not to the gateway";
+        table.scope.problems.error(&table.place, "`tls` is for explicit listeners", hint);
+    }
     table.synonyms(&[("certificate", "cert"), ("chain", "cert"), ("private_key", "key")]);
     let beside = |named: Placed<PathBuf>| {
         let path = gateway::beside(&named.place.text.file, &named.value);
@@ -78,6 +82,23 @@ fn tls(table: &mut Table<'_>) -> Option<[Placed<PathBuf>; 2]> {
     let key = table.required::<PathBuf>("key").map(beside);
     table.finish();
     Some([cert?, key?])
+}
+
+/// `mode`, and how a transparent one gets its connections.
+fn mode(table: &mut Table<'_>) -> Mode {
+    const TRANSPARENT: Mode = Mode::Transparent(Via::Tproxy);
+    let mode = table.choice("mode", &[("explicit", Mode::Explicit), ("transparent", TRANSPARENT)]);
+    let mode = mode.map_or(Mode::Explicit, |mode| mode.value);
+    let via = table.choice("via", &[("tproxy", Via::Tproxy), ("redirect", Via::Redirect)]);
+    match (mode, via) {
+        (Mode::Explicit, Some(via)) => {
+            let hint = "leave it out, or write `mode = \"transparent\"`";
+            table.scope.problems.error(&via.place, "`via` is for transparent listeners", hint);
+            mode
+        }
+        (Mode::Transparent(_), Some(via)) => Mode::Transparent(via.value),
+        (mode, None) => mode,
+    }
 }
 
 fn clients(table: &mut Table<'_>) -> Vec<Placed<Cidr>> {

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::category::list::Shelf;
 use crate::config::check::listen::Draft;
+use crate::config::files::reason;
 use crate::config::problem::Problems;
-use crate::config::read::reason;
 use crate::config::text::Placed;
 use crate::config::value::quoted;
 use crate::listen::identity::Identity;

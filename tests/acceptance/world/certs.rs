@@ -33,7 +33,7 @@ impl Certs {
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let authority = ca.self_signed(&ca_key).unwrap();
-        let names = [CLINICAL, SOCIAL, NEWS, BLOCKED, "127.0.0.1", "::1"].map(str::to_owned);
+        let names = [CLINICAL, SOCIAL, NEWS, BLOCKED, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let leaf_key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(names).unwrap();
         let issuer = Issuer::from_params(&ca, &ca_key);
