@@ -48,6 +48,7 @@ impl Gateway for Made {
                 name: "staff".into(),
                 mode: "explicit".into(),
                 address: "127.0.0.1:3128".into(),
+                certificate: None,
             }],
             link: LinkView { down: Some(100_000_000), up: Some(40_000_000) },
             flows: [("social".to_owned(), 12)].into(),
