@@ -107,7 +107,7 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
-        warn(&problems, &parts, &policy, now);
+        lint::all::warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
     let Files { seed, store, read, stamps, staged, .. } = files;
@@ -267,46 +267,6 @@ fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
     category::check(problems, &policy.categories, &known.tubes);
     category::check_egresses(problems, &policy.categories, &known.egresses);
     policy::check(problems, &policy.rules, &policy.tests, &known);
-}
-
-/// Records what is legal and surely wrong. Parts with mistakes in them are left out: what they say is not what is meant.
-fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Timestamp) {
-    // What nothing uses may be what a name with a mistake in it meant.
-    if problems.errors() == 0 {
-        lint::tube::unused(problems, &parts.tubes, &policy.categories, &policy.rules);
-        lint::egress::unused(problems, &parts.egresses, &parts.tubes);
-    }
-    lint::listen::open_to_all(problems, &parts.listeners);
-    lint::listen::admin_for_all(problems, &parts.admin);
-    lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
-    if !parts.broken {
-        lint::tube::ceilings(problems, &parts.link, &parts.tubes);
-        lint::tube::floors(problems, &parts.link, &parts.tubes);
-        lint::tube::hidden_peaks(problems, &parts.tubes);
-        lint::tube::inner_priorities(problems, &parts.tubes);
-    }
-    if policy.broken {
-        return;
-    }
-    let today = policy.calendar.local(now).date();
-    if !policy.faulty {
-        lint::category::unused(problems, &policy.categories, &policy.rules);
-        lint::calendar::bank_holidays(problems, &policy.bank_holidays, &policy.rules, &parts.tubes, today);
-    }
-    lint::category::two_tubes(problems, &policy.categories);
-    lint::category::lifted(problems, &policy.categories, &policy.rules, today);
-    lint::category::empty_clinical(problems, &policy.categories, &parts.tubes);
-    lint::list::formats(problems, &policy.categories);
-    lint::list::rejected(problems, &policy.categories);
-    lint::list::public_suffixes(problems, &policy.categories);
-    lint::list::notices(problems, &policy.categories, &policy.rules, policy.default);
-    lint::client::groups(problems, &policy.groups);
-    lint::rule::expired(problems, &policy.rules, today);
-    lint::rule::closed(problems, &policy.rules, &policy.calendar, now);
-    lint::rule::covered(problems, &policy.rules, today);
-    lint::rule::untranslated(problems, &policy.rules, today);
-    lint::rule::double_windows(problems, &policy.rules);
-    lint::rule::blocks_with_tube(problems, &policy.rules);
 }
 
 fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Path>>) -> Config {

@@ -22,5 +22,8 @@ mod acceptance {
 mod world;
 
 mod install;
+mod manifests;
 mod package;
+mod pair;
 mod service;
+mod upgrade;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::acceptance::tool;
 use crate::world::{packed, repository, shared};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 fn run(program: &str, arguments: &[&str]) -> tool::Ran {
     tool::run(Command::new(program).args(arguments).current_dir(repository()), LIMIT)

@@ -43,7 +43,7 @@ fn the_process_has_what_marks_and_probes_need_and_nothing_else() {
         // Before other programs, and of its own threads those that can wait behind the others.
         ("ps -o ni= -p MAIN | tr -d ' '", "-10"),
         ("ps -L -o ni= -p MAIN | tr -d ' ' | sort -n | uniq | tr '\\n' ' '", "-10 -5 "),
-        ("cat /proc/MAIN/oom_score_adj", "-500"),
+        ("systemctl show --value -p OOMScoreAdjust clearway", "-500"),
     ] {
         assert_eq!(machine.says(&what.replace("MAIN", &main)), says.trim_end(), "{what}");
     }
@@ -97,7 +97,7 @@ fn a_log_is_turned_over_without_a_lost_record_a_reload_or_a_change_of_the_histor
     // Even while a person is half through an edit.
     machine.says("echo '[half an edit' >>/etc/clearway/clearway.toml; logrotate -f /etc/logrotate.d/clearway");
     machine.until("the new log", "test -e /var/log/clearway/access.log -a -e /var/log/clearway/access.log.1");
-    machine.until("the log to be let go", "journalctl -u clearway | grep 'the access log is opened anew'");
+    machine.until("the log to be let go", "journalctl -u clearway | grep 'log files are opened anew'");
     machine.fetch();
     machine.until("the next record", "test $(grep -c . /var/log/clearway/access.log) = 1");
     for (what, says) in [

@@ -4,6 +4,5 @@ mod gateway;
 mod machine;
 mod packed;
 
-pub use gateway::seen;
 pub use machine::Machine;
 pub use packed::{packed, repository, shared};
