@@ -8,6 +8,7 @@ mod change;
 mod check;
 mod disk;
 mod document;
+mod files;
 mod generation;
 mod lint;
 mod nearest;
@@ -25,8 +26,9 @@ mod value;
 mod tests;
 
 pub use change::Change;
+pub use files::Keep;
 pub use generation::{Generation, Generations, Kept, read_past, sha256, sha256_of};
 pub use problem::{Excerpt, Problem, Severity};
-pub use read::{Keep, Outcome, list, place, read, read_with};
+pub use read::{Outcome, list, place, read, read_with};
 pub use render::render;
 pub use spec::{Config, LogPlace, ProcessLog};

@@ -122,13 +122,12 @@ impl Egresses {
         Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
     }
 
-    /// Whether a name has this address.
+    /// Whether a name has this address, or had it of late.
     ///
     /// # Errors
     /// When it has none, or nobody could be asked.
     pub async fn leads_to(&self, name: &Name, address: IpAddr) -> Result<bool, ResolveError> {
-        let addresses = self.inner.resolver.addresses(name).await?;
-        Ok(addresses.iter().any(|found| found.to_canonical() == address))
+        self.inner.resolver.leads_to(name, address).await
     }
 
     /// Whether this address may be dialled.

@@ -8,6 +8,7 @@ pub mod origins;
 pub mod parent;
 #[cfg(test)]
 mod lab;
+mod known;
 mod pool;
 mod repeat;
 pub mod resolve;

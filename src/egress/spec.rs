@@ -117,12 +117,13 @@ impl Guard {
     }
 }
 
-/// The IPv4 address in one of 64:ff9b::/96 (NAT64) or 2002::/16 (6to4).
+/// The IPv4 address in one of 64:ff9b::/96 (NAT64), 64:ff9b:1::/96 (the same of a network's own, RFC 8215) or 2002::/16
+/// (6to4).
 fn embedded(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(address) = address else { return None };
     let [a, b, c, .., y, z] = address.segments();
     let (high, low) = match (a, b) {
-        (0x64, 0xff9b) if address.segments()[2..6] == [0; 4] => (y, z),
+        (0x64, 0xff9b) if matches!(address.segments()[2..6], [0 | 1, 0, 0, 0]) => (y, z),
         (0x2002, _) => (b, c),
         _ => return None,
     };

@@ -81,7 +81,21 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever comes, in whatever pieces.
+        #[test]
+        fn more_bytes_never_change_an_answer(bytes in "[\r\n]{0,2}[A-Z(]{0,38}[ \t]{0,2}[/*hHtTpP:x]{0,6}[ -~\r\n]{0,30}") {
+            let whole = first(bytes.as_bytes());
+            for cut in 0..bytes.len() {
+                let answer = first(&bytes.as_bytes()[..cut]);
+                prop_assert!(answer == First::NeedMore || answer == whole, "at {cut}: {answer:?}, whole {whole:?}");
+            }
+        }
+    }
 
     #[test]
     fn each_protocol_is_told_by_its_first_bytes() {

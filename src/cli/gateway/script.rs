@@ -144,11 +144,11 @@ fn rules(plan: &Plan<'_>) -> String {
     let (marks, map) = (marks.join(", "), map.join(", "));
     let marked = |rule: String| if plan.lanes.marked.is_empty() { String::new() } else { rule };
     // After what others do with marks, which is done at the priorities mangle and filter.
-    let mut text = format!(
+    let mut text = String::from(
         "# both lines: the table is taken away if it is there, and made anew, in one step\n\
-         table inet clearway_tc\ndelete table inet clearway_tc\ntable inet clearway_tc {{\n  \
+         table inet clearway_tc\ndelete table inet clearway_tc\ntable inet clearway_tc {\n  \
          # what passes by the gateway; packets of a connection whose mark nobody kept are known by the connection's\n  \
-         chain passing {{\n    type filter hook forward priority filter + 10; policy accept;\n"
+         chain passing {\n    type filter hook forward priority filter + 10; policy accept;\n",
     );
     text += &marked(format!(
         "    oifname \"{wan}\" ct mark 0 meta mark {{ {marks} }} ct mark set meta mark\n    \
