@@ -294,7 +294,7 @@ fn of(used: u64, limit: u64) -> String {
         let figure = bits as f64 / scale;
         let digits = match figure {
             100.0.. => 0,
-            0.95.. => 1,
+            1.0.. => 1,
             _ => 2,
         };
         let text = format!("{figure:.digits$}");
@@ -403,7 +403,7 @@ mod tests {
             "gw1  version 0.1.0, configuration 3, up 4 h 30 min                      12:31:07",
             "* Clinical is clear: nothing waits.",
             "  Internet is full and waits 92 ms, social is full and waits 92 ms.",
-            "    social          ######### 9.9 of 10 Mbit/s    0",
+            "    social          ######### 9.9 of 10 Mbit/s    ......... 0",
             "                    _ =#",
             "                    3 flows, waits 92 ms, 2 waiting",
             "Refused in the last hour: 7: social was full 7",
