@@ -44,6 +44,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["listen"]),
     ("hyper_rustls", &["egress"]),
     ("clap", &["cli"]),
+    ("crossterm", &["cli"]),
 ];
 
 /// Reading a clock, and the one file that may.

@@ -189,8 +189,17 @@ async fn accept(
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
         let intake = Arc::clone(&intake.borrow());
-        let listener = intake.id.clone();
-        let entrance = Entrance { listener, client, chosen: None, filled, place, berth: berth.clone(), cut, intake };
+        let entrance = Entrance {
+            listener: intake.id.clone(),
+            client,
+            reached: None,
+            chosen: None,
+            filled,
+            place,
+            berth: berth.clone(),
+            cut,
+            intake,
+        };
         match mode.via() {
             None => carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance)),
             Some(via) => carrier.bulkheads.carry(berth, flow::transparent(Arc::clone(&carrier), stream, entrance, via)),

@@ -19,6 +19,7 @@ pub mod claim;
 pub mod transparent;
 pub mod end;
 pub mod refuse;
+pub mod pac;
 
 pub use bulkhead::{Berth, Bulkheads, Compartment};
 pub use carrier::{Carrier, Current};

@@ -24,7 +24,7 @@ use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::room::Place;
 use super::tunnel::Reached;
-use super::{enter, exchange, tunnel};
+use super::{enter, exchange, pac, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Reason, Side, Target, clock};
 use crate::listen::door::{KEEP_ALIVE, Phase};
@@ -44,6 +44,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
+    /// At which of our addresses; known once a request is not for a tunnel.
+    pub reached: Option<SocketAddr>,
     /// Where to, of a client that knows of no proxy.
     pub chosen: Option<SocketAddr>,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
@@ -103,6 +105,7 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: E
             None => return,
         }
     }
+    entrance.reached = stream.local_addr().ok();
     serve_http((carrier, entrance), (stream.into(), first), (phase, keep_alive), refused).await;
 }
 
@@ -214,6 +217,9 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     turn: Arc<Turn>,
 ) -> Response<Phased> {
+    if let Some(script) = pac::answer(&carrier, &entrance, &request) {
+        return script.map(|body| Phased::new(body, turn));
+    }
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let (mut parts, body) = request.into_parts();
     let asked = match entrance.chosen {

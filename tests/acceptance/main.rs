@@ -32,3 +32,6 @@ mod desk;
 mod diff;
 mod demo;
 mod audit;
+mod page;
+mod top;
+mod pac;

@@ -261,6 +261,23 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "[guard]\nports = [0]\n[egress.wan]",
             "18:10 `ports` cannot be 0: a port is a number from 1 to 65535",
         ),
+        // pac
+        ("[egress.wan]", "[pac]\nif_down = \"dircet\"\n[egress.wan]", "18:11 `if_down` cannot be \"dircet\""),
+        (
+            "[egress.wan]",
+            "[pac]\nname = \"http://gw:1\"\n[egress.wan]",
+            "18:8 `name` cannot be \"http://gw:1\": it is a URL: name the gateway alone, with a port or without",
+        ),
+        (
+            "[egress.wan]",
+            "[pac]\ndirect = [\"10.1.0.0/8\"]\n[egress.wan]",
+            "18:11 `direct` cannot be \"10.1.0.0/8\": has bits set beyond its prefix; the network is 10.0.0.0/8",
+        ),
+        (
+            "[egress.wan]",
+            "[pac]\ndirect = [\"a b\"]\n[egress.wan]",
+            "18:11 `direct` cannot be \"a b\": it has a character that no host name has",
+        ),
         (
             "[egress.wan]",
             "[guard]\nports = [\"90-80\"]\n[egress.wan]",

@@ -1,5 +1,6 @@
 //! What a test stands on: a gateway of its own, origins of its own, and clients that look at it from outside.
 
+pub mod browser;
 pub mod certs;
 pub mod gateway;
 pub mod lanes;
