@@ -189,9 +189,8 @@ async fn accept(
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
         let intake = Arc::clone(&intake.borrow());
-        let listener = intake.id.clone();
         let entrance = Entrance {
-            listener,
+            listener: intake.id.clone(),
             client,
             reached: None,
             chosen: None,

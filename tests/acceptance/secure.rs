@@ -253,6 +253,11 @@ fn what_is_asked_by_http_2_is_answered_refused_and_recorded_like_by_http_1() {
         let mut body = answer.into_body();
         assert_eq!(body.data().await.unwrap().unwrap(), format!("2 gw-test {NEWS}:{}", origin.port()));
         assert!(body.data().await.is_none());
+        // The script is the gateway's own, and leads to it by TLS.
+        let script = lanes.ask(Method::GET, &format!("https://{}/proxy.pac", world.proxy())).await.unwrap();
+        let script = script.into_body().data().await.unwrap().unwrap();
+        let way = format!("\"HTTPS {}\"", world.proxy());
+        assert!(String::from_utf8_lossy(&script).contains(&way), "{script:?}");
         for (authority, status) in [(format!("{BLOCKED}:443"), 403), (format!("{NEWS}:{}", dead.port()), 502)] {
             assert_eq!(lanes.tunnel(&authority).await.err().unwrap(), status, "{authority}");
         }

@@ -75,6 +75,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "name = \"staff\"\nproxy_protocol = [\"10.0.0.10/8\"]",
             "8:19 `proxy_protocol` cannot be \"10.0.0.10/8\": it has bits set beyond its prefix",
         ),
+        (
+            STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\ntls = { cert = \"a.pem\", key = \"a.key\" }",
+            "9:7 `tls` is for explicit listeners",
+        ),
         ("[[listener]]", "[listener]", "6:1 `listener` must be a list of tables"),
         (
             "127.0.0.1:3128",
