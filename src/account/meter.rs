@@ -234,6 +234,12 @@ impl Meter {
         self.0.levels.link(direction, link);
     }
 
+    /// Until when the certificate of each listener that has one holds, and whether a newer one is refused; to be called as
+    /// [`Meter::tube_reading`].
+    pub fn certificate_readings(&self, all: impl Iterator<Item = (ListenerId, Option<Timestamp>, bool)>) {
+        self.0.levels.certificates(all);
+    }
+
     /// How long the last echo of `[link] probe` took; to be called as [`Meter::link_reading`].
     pub fn probe_reading(&self, took: Option<Duration>) {
         self.0.levels.probe(took);

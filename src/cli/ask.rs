@@ -9,7 +9,8 @@ use crate::base::Rate;
 use crate::portal::client::{self, AskError};
 use crate::portal::state::time;
 use crate::portal::{
-    self, AdmissionView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, WatchView, WayView,
+    self, AdmissionView, CertificateView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, WatchView,
+    WayView,
 };
 
 /// Shows how a running gateway does.
@@ -89,7 +90,8 @@ fn words(status: &Status, Tubes { state, link, tubes }: &Tubes) -> String {
         let _ = writeln!(text, "last reload {} at {:.0}{problem}", reload.result, reload.time);
     }
     for listener in &status.listeners {
-        let _ = writeln!(text, "listener {} ({}) on {}", listener.name, listener.mode, listener.address);
+        let certificate = listener.certificate.as_ref().map(certificate).unwrap_or_default();
+        let _ = writeln!(text, "listener {} ({}) on {}{certificate}", listener.name, listener.mode, listener.address);
     }
     let head = ["link", "carries", "given out", "on the wire", "queue"].map(str::to_owned);
     let down = link_row("down", status.link.down, &link.down);
@@ -106,6 +108,12 @@ fn words(status: &Status, Tubes { state, link, tubes }: &Tubes) -> String {
         let _ = writeln!(text, "\nrefused: {tube_full} as a tube was full, {process_full} as the gateway was full");
     }
     text + &watching(&status.watching) + &refused_lists(&status.refused_lists)
+}
+
+fn certificate(CertificateView { expires, problem }: &CertificateView) -> String {
+    let until = expires.map(|at| format!(", certificate until {at:.0}")).unwrap_or_default();
+    let problem = problem.as_ref().map(|why| format!("; a newer one is no use: {why}")).unwrap_or_default();
+    format!(" by TLS{until}{problem}")
 }
 
 /// What rules that only watch would have done.

@@ -19,8 +19,8 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, Asked, BoxFuture, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,
-    PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
+    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView,
+    ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
 };
 use crate::tube::Reading;
 use crate::{policy, tube};
@@ -45,6 +45,11 @@ impl Gateway for Seen {
         let mode = |listener: &str| {
             state.config.listeners.iter().find(|spec| spec.id.as_str() == listener).map(|spec| spec.mode)
         };
+        let certificates = daemon.listeners.certificates();
+        let certificate = |listener: &ListenerId| {
+            let (_, certificate) = certificates.iter().find(|(id, _)| id == listener)?;
+            Some(CertificateView { expires: certificate.expires, problem: certificate.problem.clone() })
+        };
         let rate = state.config.tubes.link.rate;
         let readings = daemon.carrier.tubes.readings(clock::now());
         Status {
@@ -61,6 +66,7 @@ impl Gateway for Seen {
                 .into_iter()
                 .map(|(id, address)| ListenerView {
                     mode: mode(id.as_str()).map_or("closing", Mode::as_str).to_owned(),
+                    certificate: certificate(&id),
                     name: id.to_string(),
                     address: address.to_string(),
                 })
@@ -128,18 +134,20 @@ impl Gateway for Seen {
     }
 
     fn pac(&self, host: Option<&str>) -> Option<String> {
-        let explicit: Vec<ListenerId> = {
-            let specs = &self.0.state().config.listeners;
-            specs.iter().filter(|spec| spec.mode == Mode::Explicit).map(|spec| spec.id.clone()).collect()
+        let explicit: Vec<(ListenerId, bool)> = {
+            let specs = self.0.state().config.listeners.clone().into_iter();
+            specs.filter(|spec| spec.mode == Mode::Explicit).map(|spec| (spec.id, spec.tls.is_some())).collect()
         };
-        let (_, listener) = self.0.listeners.addresses().into_iter().find(|(id, _)| explicit.contains(id))?;
+        let tls_of = |id: &ListenerId| explicit.iter().find(|(known, _)| known == id).map(|(_, tls)| *tls);
+        let addresses = self.0.listeners.addresses().into_iter();
+        let (listener, tls) = addresses.filter_map(|(id, address)| Some((address, tls_of(&id)?))).next()?;
         let plan = Arc::clone(&self.0.carrier.current().plan);
         // One that listens on every address is reached by that of this machine by which it was asked here.
         let ip = match listener.ip() {
             ip if ip.is_unspecified() && plan.pac.name.is_none() => host?.parse::<IpAddr>().ok()?,
             ip => ip,
         };
-        Some(plan.pac.script(SocketAddr::new(ip, listener.port()), false))
+        Some(plan.pac.script(SocketAddr::new(ip, listener.port()), tls))
     }
 
     fn metrics(&self) -> String {
@@ -161,6 +169,9 @@ impl Gateway for Seen {
             meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
         meter.probe_reading(carrier.tubes.probe(now));
+        let certificates = self.0.listeners.certificates().into_iter();
+        let certificates = certificates.map(|(listener, found)| (listener, found.expires, found.problem.is_some()));
+        meter.certificate_readings(certificates);
         for Condition { egress, failing, connects } in self.0.builder.conditions() {
             meter.egress_reading(&EgressLevel { egress, failing, connects });
         }

@@ -11,6 +11,8 @@ pub mod live;
 pub mod body;
 pub mod room;
 pub mod run;
+pub mod enter;
+pub mod streams;
 pub mod tunnel;
 pub mod exchange;
 pub mod claim;

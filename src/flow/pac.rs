@@ -1,11 +1,13 @@
 //! The script by which a browser finds the gateway, from the listener that it is about. It is no flow: it makes no record.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, Version};
 
 use super::body::AnswerBody;
 use super::carrier::Carrier;
@@ -19,18 +21,21 @@ const FRESH: &str = "max-age=300";
 /// answered like anybody who asks for anything else.
 pub fn answer<B>(carrier: &Carrier, entrance: &Entrance, request: &Request<B>) -> Option<Response<AnswerBody>> {
     let asks = matches!(request.method(), &Method::GET | &Method::HEAD);
-    if !asks || request.uri().authority().is_some() || !is_pac(request.uri().path()) {
+    if !asks || !is_pac(request.uri().path()) {
         return None;
     }
     // Who knows of no proxy asks an origin for what is there.
     let reached: SocketAddr = entrance.reached.filter(|_| entrance.chosen.is_none())?;
-    if !carrier.admits(&entrance.listener, entrance.client.ip()) {
+    let plan = Arc::clone(&carrier.current().plan);
+    // HTTP/2 names an authority in every request (RFC 9113 section 8.3.1): there it has to be ours. Before it, who names
+    // one wants that one asked.
+    let http2 = request.version() == Version::HTTP_2;
+    let ours = |authority: &Authority| http2 && plan.pac.is_at(authority.as_str(), reached);
+    if !request.uri().authority().is_none_or(ours) || !carrier.admits(&entrance.listener, entrance.client.ip()) {
         return None;
     }
     tracing::debug!(listener = %entrance.listener, "proxy auto-configuration");
-    let plan = &carrier.current().plan;
-    // A listener that speaks TLS to its clients is written HTTPS.
-    let script = plan.pac.script(reached, false);
+    let script = plan.pac.script(reached, entrance.intake.tls.is_some());
     let body = Full::new(Bytes::from(script)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
     let headers = response.headers_mut();

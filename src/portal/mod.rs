@@ -18,6 +18,7 @@ pub use history::{HistoryView, RefusedPast, TubePast, WayPast};
 pub use serve::{Place, Portal, PortalError, serve};
 pub use state::{Mood, StateView};
 pub use view::{
-    AdmissionView, Asked, BoxFuture, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,
-    PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView, WayView,
+    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView,
+    ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView,
+    WayView,
 };

@@ -103,6 +103,18 @@ pub struct ListenerView {
     pub mode: String,
     /// The address it is bound to.
     pub address: String,
+    /// The certificate that it shows, where it speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateView>,
+}
+
+/// A listener's certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateView {
+    /// When its time is over, RFC 3339, UTC.
+    pub expires: Option<Timestamp>,
+    /// Why the files that are there now are no use, and this is the last good one.
+    pub problem: Option<String>,
 }
 
 /// The link; bits per second, null where it is not limited.

@@ -9,6 +9,8 @@
 mod world;
 
 mod clients;
+mod secure;
+mod balancers;
 mod commands;
 mod feeds;
 mod fetch;

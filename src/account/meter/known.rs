@@ -17,6 +17,7 @@ pub(super) const ENDINGS: &[(Side, &[Reason])] = &[
             Reason::NoDestination,
             Reason::HeadTooLarge,
             Reason::SlowHead,
+            Reason::BadProxyHeader,
             Reason::Reset,
             Reason::Idle,
             Reason::TlsFailed,
