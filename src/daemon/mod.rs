@@ -1,6 +1,7 @@
 //! The process: builds plans from configuration, binds, reloads, keeps the clock's edges, drains, stops.
 
 pub mod build;
+mod certificates;
 pub mod edges;
 mod feeds;
 pub mod gateway;

@@ -199,6 +199,7 @@ impl Daemon {
             () = life => {}
             () = keep => {}
             () = Arc::clone(self).fetch_lists() => {}
+            () = Arc::clone(self).watch_certificates() => {}
         }
         self.remove_addresses();
         Ok(())

@@ -9,6 +9,8 @@
 mod world;
 
 mod clients;
+mod secure;
+mod balancers;
 mod commands;
 mod feeds;
 mod fetch;
@@ -30,3 +32,6 @@ mod desk;
 mod diff;
 mod demo;
 mod audit;
+mod page;
+mod top;
+mod pac;
