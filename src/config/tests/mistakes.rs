@@ -77,6 +77,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ),
         (
             STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\nproxy_protocol = [\"10.0.0.10/32\"]",
+            "9:19 `proxy_protocol` is for explicit listeners",
+        ),
+        (
+            STAFF,
             "name = \"staff\"\nmode = \"transparent\"\ntls = { cert = \"a.pem\", key = \"a.key\" }",
             "9:7 `tls` is for explicit listeners",
         ),
