@@ -12,19 +12,10 @@ use hyper::{Method, Request, Response, Version};
 use super::body::AnswerBody;
 use super::carrier::Carrier;
 use super::run::Entrance;
-use crate::base::Host;
-use crate::listen::pac::{MEDIA_TYPE, Pac, is_pac};
+use crate::listen::pac::{MEDIA_TYPE, is_pac};
 
 /// Browsers ask again when they start and when their network changes; a change of address gets round within this.
 const FRESH: &str = "max-age=300";
-
-/// Whether the host that HTTP/2 names for every request is this gateway itself. Before HTTP/2 who names one wants it asked.
-fn is_ours<B>(pac: &Pac, reached: SocketAddr, request: &Request<B>, named: &Authority) -> bool {
-    let host = named.host().trim_matches(['[', ']']).parse::<Host>();
-    let called = pac.name.as_ref().map(|name| name.host.clone());
-    let ours = host.is_ok_and(|host| host == Host::Addr(reached.ip().to_canonical()) || Some(host) == called);
-    request.version() == Version::HTTP_2 && ours && named.port_u16().unwrap_or(443) == reached.port()
-}
 
 /// The script, where that is what is asked for, as if of an origin, by who may use the listener. Whoever may not is
 /// answered like anybody who asks for anything else.
@@ -36,14 +27,14 @@ pub fn answer<B>(carrier: &Carrier, entrance: &Entrance, request: &Request<B>) -
     // Who knows of no proxy asks an origin for what is there.
     let reached: SocketAddr = entrance.reached.filter(|_| entrance.chosen.is_none())?;
     let plan = Arc::clone(&carrier.current().plan);
-    if request.uri().authority().is_some_and(|named| !is_ours(&plan.pac, reached, request, named)) {
-        return None;
-    }
-    if !carrier.admits(&entrance.listener, entrance.client.ip()) {
+    // HTTP/2 names an authority in every request (RFC 9113 section 8.3.1): there it has to be ours. Before it, who names
+    // one wants that one asked.
+    let http2 = request.version() == Version::HTTP_2;
+    let ours = |authority: &Authority| http2 && plan.pac.is_at(authority.as_str(), reached);
+    if !request.uri().authority().is_none_or(ours) || !carrier.admits(&entrance.listener, entrance.client.ip()) {
         return None;
     }
     tracing::debug!(listener = %entrance.listener, "proxy auto-configuration");
-    // A listener that speaks TLS to its clients is written HTTPS.
     let script = plan.pac.script(reached, entrance.intake.tls.is_some());
     let body = Full::new(Bytes::from(script)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::base::{Cidr, Host, Name};
+use crate::base::{Cidr, Host, Name, Target};
 
 /// `[pac]`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,6 +63,15 @@ const OWN: [&str; 4] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"]
 const WORK: &str = include_str!("pac.js");
 
 impl Pac {
+    /// Whether the authority of an https URL means the gateway, as a client reached it: that address, or the gateway's own
+    /// name.
+    pub fn is_at(&self, authority: &str, reached: SocketAddr) -> bool {
+        let Ok(asked) = Target::with_default_port(authority, 443) else { return false };
+        let named = self.name.as_ref().map(|name| &name.host);
+        let host = asked.host == Host::Addr(reached.ip().to_canonical()) || Some(&asked.host) == named;
+        host && asked.port == reached.port()
+    }
+
     /// The script for a client that reached a listener at an address. `tls` is whether clients speak TLS to it.
     pub fn script(&self, reached: SocketAddr, tls: bool) -> String {
         let reached_host = Host::Addr(reached.ip().to_canonical());
@@ -135,6 +144,24 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_gateway_is_known_by_the_address_that_was_reached_and_by_its_name() {
+        let reached = "10.0.0.1:3443".parse().unwrap();
+        let name = Some(Proxy { host: "proxy.example".parse().unwrap(), port: None });
+        let pac = Pac { name, ..Pac::default() };
+        for (authority, ours) in [
+            ("10.0.0.1:3443", true),
+            ("Proxy.Example:3443", true),
+            ("10.0.0.1", false),
+            ("10.0.0.1:80", false),
+            ("10.0.0.2:3443", false),
+            ("www.example:3443", false),
+            ("a@10.0.0.1:3443", false),
+        ] {
+            assert_eq!(pac.is_at(authority, reached), ours, "{authority}");
+        }
+    }
 
     #[test]
     fn the_script_names_the_gateway_as_clients_reach_it() {

@@ -407,7 +407,7 @@ fn small_work(proxy: SocketAddr) -> usize {
                     ask(proxy, &format!("http://{CLINICAL}:{clinic_at}/"));
                     ask(proxy, &format!("http://{NEWS}:{pages_at}/"));
                     ask(proxy, &format!("http://{BLOCKED}/"));
-                    ask(proxy, &format!("http://www.tracker.example/"));
+                    ask(proxy, "http://www.tracker.example/");
                 }
                 ask(proxy, &format!("http://{NEWS}:{dead_at}/"));
                 5 * 12 + 1

@@ -166,8 +166,8 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         // link
         (
             "dscp = \"LE\"",
-            "[link]\nup = \"10 Mbit/s\"\nrest = { up = \"11 Mbit/s\" }",
-            "20:15 `rest` is more than the link: 11 Mbit/s up does not fit in 10 Mbit/s",
+            "[link]\nup = \"40 Mbit/s\"\nrest = { up = \"41 Mbit/s\" }",
+            "20:15 `rest` is more than the link: 41 Mbit/s up does not fit in 40 Mbit/s",
         ),
         (
             "dscp = \"LE\"",

@@ -44,7 +44,9 @@ fn every_further_key_is_read() {
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
            hosts = { a = \"192.0.2.1\", B = [\"192.0.2.2\", \"2001:db8::2\"] }\n\
            [guard]\nports = [443, \"8000-8099\"]\n[link]\nrest = { up = \"2 Mbit/s\" }\n\
-           [telemetry]\notlp = \"http://otel.example/gw/\"\n";
+           [telemetry]\notlp = \"http://otel.example/gw/\"\n\
+           [pac]\nname = \"gw1.example\"\nfallback = \"[2001:db8::7]:8080\"\nif_down = \"direct\"\n\
+           direct = [\".a.example\", \"*.b.example\", \"c.example\", \"10.0.0.0/8\"]\n";
     let config = config(&gateway, POLICY);
     assert_eq!(config.drain, Duration::from_secs(300));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));

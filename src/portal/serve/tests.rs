@@ -275,7 +275,8 @@ fn a_port_that_is_taken_is_said_with_its_address() {
 
 #[test]
 fn the_live_page_fetches_nothing_from_elsewhere() {
-    let page = crate::portal::live::PAGE;
+    // Its own parts may be named.
+    let page = crate::portal::live::PAGE.replace("url(#", "");
     for forbidden in ["http://", "https://", " src=", "@import", "url(", " style=", " onclick", "innerHTML"] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
