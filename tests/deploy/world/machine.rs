@@ -77,8 +77,9 @@ impl Machine {
         );
         let (count, process) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let group = format!("clearway-test-{process}-{count}");
-        let mut boot = Command::new("unshare");
-        boot.args(["--mount", "--kill-child=SIGKILL", "--fork", "--"])
+        // It ends with the thread that runs the test, however that ends.
+        let mut boot = Command::new("setpriv");
+        boot.args(["--pdeathsig", "KILL", "unshare", "--mount", "--kill-child=SIGKILL", "--fork", "--"])
             .arg(repository().join("tests/deploy/world/boot"));
         boot.args(["outside", root(), &group]).arg(shared());
         let log = std::fs::File::create(shared().join(format!("boot-{count}.log"))).unwrap();
