@@ -8,7 +8,7 @@ use crate::config;
 use crate::daemon::{self, RunError};
 
 /// Runs the gateway until it is told to stop.
-pub fn run(config: &ConfigFile) -> u8 {
+pub fn run(config: &ConfigFile, take_over: bool) -> u8 {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -16,7 +16,7 @@ pub fn run(config: &ConfigFile) -> u8 {
         .with_ansi(load::colour())
         .with_target(false)
         .init();
-    match daemon::run(&load::path(config)) {
+    match daemon::run(&load::path(config), take_over) {
         Ok(()) => 0,
         Err(RunError::Configuration(problems)) => {
             write::note(&config::render(&problems, load::colour()));

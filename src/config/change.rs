@@ -209,7 +209,7 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
             found.push(name.to_owned());
         }
     };
-    whole("gateway", (&old.name, &old.drain) == (&new.name, &new.drain));
+    whole("gateway", (&old.name, &old.drain, &old.upgrade_drain) == (&new.name, &new.drain, &new.upgrade_drain));
     whole("bank-holidays or time zone", old.calendar == new.calendar);
     let log =
         |config: &Config| (config.log.pseudonymise, config.access_log().map(|log| beside(config, log).to_owned()));

@@ -13,8 +13,8 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, Asked, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
-    RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,
+    RefusedList, RefusedView, ReloadOutcome, Status, TubeView, UpgradeOutcome, WatchView, WayView,
 };
 use crate::tube::Reading;
 
@@ -59,6 +59,12 @@ impl Gateway for Seen {
             watching: watching(&state.config).map(|rule| watch_view(daemon.carrier.account.meter(), &rule)).collect(),
             refused_lists: refused_lists(&state.config, &daemon.feeds()),
             last_reload: state.last_reload.clone(),
+            pid: std::process::id(),
+            before: daemon.handed.before().map(|before| BeforeView {
+                pid: before.pid,
+                version: before.version.clone(),
+                flows: before.flows(),
+            }),
         }
     }
 
@@ -142,6 +148,10 @@ impl Gateway for Seen {
 
     fn drain(&self) {
         self.0.draining.cancel();
+    }
+
+    fn upgrade(&self) -> BoxFuture<UpgradeOutcome> {
+        Box::pin(Arc::clone(&self.0).upgrade())
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::upgrade::Listening;
 use crate::base::ListenerId;
 use crate::flow::{self, Berth, Carrier, Compartment, Entrance, Room};
 use crate::listen;
@@ -16,6 +17,30 @@ use crate::listen;
 pub struct Listeners {
     open: Mutex<Vec<Open>>,
     room: Arc<Room>,
+    /// Sockets that were made elsewhere, until the first configuration has taken those that it knows.
+    offered: Mutex<Vec<Offered>>,
+}
+
+/// A socket that listens already: the process before handed it over, or a service manager.
+#[derive(Debug)]
+pub struct Offered {
+    /// The name of the listener that it is meant for, where one was said.
+    pub name: Option<String>,
+    /// Where that listener's configuration had it; `None`: that is not known.
+    pub address: Option<SocketAddr>,
+    /// The socket.
+    pub socket: std::net::TcpListener,
+}
+
+impl Offered {
+    /// Whether it is what a listener asks for.
+    fn suits(&self, spec: &listen::Spec) -> bool {
+        let named = self.name.as_deref() == Some(spec.id.as_str());
+        match self.address {
+            Some(address) => address == spec.address && (address.port() != 0 || named),
+            None => named || self.socket.local_addr().is_ok_and(|local| local == spec.address),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -53,7 +78,12 @@ pub struct Bound(Vec<(listen::Spec, Arc<TcpListener>, SocketAddr)>);
 impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
     pub fn new(capacity: usize) -> Self {
-        Listeners { open: Mutex::default(), room: Room::new(capacity) }
+        Listeners { open: Mutex::default(), room: Room::new(capacity), offered: Mutex::default() }
+    }
+
+    /// The next configuration takes those of these sockets that it knows; the others are closed.
+    pub fn offer(&self, offered: Vec<Offered>) {
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = offered;
     }
 
     /// Binds what a configuration has and is not open yet.
@@ -63,16 +93,31 @@ impl Listeners {
     pub fn bind(&self, specs: &[listen::Spec], carrier: &Carrier) -> Result<Bound, BindError> {
         let _inside = carrier.bulkheads.runtime(Compartment::Clear).enter();
         let open = self.open();
+        let mut offered = std::mem::take(&mut *self.offered.lock().unwrap_or_else(PoisonError::into_inner));
         let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
         let bound = new.map(|spec| {
             let failed = |error| BindError { id: spec.id.clone(), address: spec.address, error };
+            if let Some(at) = offered.iter().position(|offered| offered.suits(spec)) {
+                let socket = listen::adopt(offered.swap_remove(at).socket).map_err(failed)?;
+                let local = socket.local_addr().map_err(failed)?;
+                return Ok((spec.clone(), Arc::new(socket), local));
+            }
             let leaving = open.iter().filter(|open| !specs.iter().any(|spec| same(&open.spec, spec)));
             let overlaps = leaving.filter(|open| open.local.port() == spec.address.port()).map(|open| &*open.socket);
             let socket = listen::bind_beside(spec.address, overlaps).map_err(failed)?;
             let local = socket.local_addr().map_err(failed)?;
             Ok((spec.clone(), Arc::new(socket), local))
         });
-        bound.collect::<Result<_, _>>().map(Bound)
+        let bound = bound.collect::<Result<_, _>>().map(Bound);
+        for Offered { name, socket, .. } in offered {
+            let (name, address) = (name.unwrap_or_default(), socket.local_addr().ok());
+            tracing::warn!(
+                name,
+                ?address,
+                "no listener of the configuration is meant by a socket that was handed over"
+            );
+        }
+        bound
     }
 
     /// Begins to accept on what was bound, and closes what the configuration no longer has. Connections that were
@@ -98,6 +143,12 @@ impl Listeners {
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, id, local, socket, close });
         }
+    }
+
+    /// What is open, with its socket.
+    pub(super) fn sockets(&self) -> Vec<(Listening, Arc<TcpListener>)> {
+        let listening = |open: &Open| Listening { name: open.id.borrow().to_string(), address: open.spec.address };
+        self.open().iter().map(|open| (listening(open), Arc::clone(&open.socket))).collect()
     }
 
     /// Closes all of them. Connections that were accepted go on.

@@ -9,10 +9,12 @@ pub mod inside;
 pub mod limits;
 mod link;
 pub mod listeners;
+mod notify;
 mod probe;
 pub mod reload;
 pub mod run;
 mod threads;
+mod upgrade;
 
 pub use build::plan;
 pub use feeds::went_back;

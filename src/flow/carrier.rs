@@ -34,6 +34,9 @@ pub struct Carrier {
     pub bulkheads: Arc<Bulkheads>,
     /// Cancelled when no new flow is wanted.
     pub drain: CancellationToken,
+    /// Cancelled when another process accepts connections in place of this one. Those that are open are served, but are not
+    /// kept for a next request.
+    pub handed: CancellationToken,
 }
 
 /// The plan in force and its ways out.
@@ -56,6 +59,7 @@ impl Carrier {
             live: Arc::default(),
             bulkheads,
             drain: CancellationToken::new(),
+            handed: CancellationToken::new(),
         })
     }
 

@@ -11,5 +11,5 @@ pub mod spec;
 pub use accept::accept;
 pub use door::Door;
 pub use explicit::{Ask, AskError, ask};
-pub use socket::{bind, bind_beside};
+pub use socket::{adopt, bind, bind_beside};
 pub use spec::{Mode, Spec};

@@ -53,6 +53,20 @@ pub fn bind_beside<'a>(
     TcpListener::from_std(socket.into())
 }
 
+/// A socket that another made and that may listen already: from now on as if it had been bound here. Must be called within the
+/// runtime that will accept.
+///
+/// # Errors
+/// When it is no socket that can listen.
+pub fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    let options = SockRef::from(&socket);
+    options.set_tcp_nodelay(true)?;
+    options.set_tcp_keepalive(&KEEPALIVE)?;
+    options.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
+}
+
 fn share(socket: &Socket, leaving: &[SockRef<'_>], shared: bool) -> io::Result<()> {
     if leaving.is_empty() {
         return Ok(());

@@ -10,8 +10,8 @@ pub mod socket;
 pub mod view;
 
 pub use client::{AskError, ask};
-pub use serve::{Place, Portal, PortalError, serve};
+pub use serve::{Place, Portal, PortalError, Sockets, serve};
 pub use view::{
-    AdmissionView, Asked, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, RefusedList,
-    RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView, WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,
+    RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes, UpgradeOutcome, WatchView, WayView,
 };

@@ -83,8 +83,8 @@ fn two_processes_together_carry_the_ceiling_and_no_more_and_people_have_the_same
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (new, old, mut lead) = (Side::new(), Side::new(), Lead::default());
     let second = Duration::from_secs(1);
-    old.tubes.halve();
-    new.tubes.halve();
+    old.tubes.keep(0.5);
+    new.tubes.keep(0.5);
     let late = old.crowd(30, &runtime);
     share(&new, &old, &mut lead, second / 2);
     let [_, alone] = share(&new, &old, &mut lead, second);

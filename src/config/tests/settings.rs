@@ -21,7 +21,7 @@ fn what_is_absent_has_the_contracts_defaults() {
     assert_eq!(config.state_dir, Path::new("etc/state"));
     assert_eq!(config.log.access, Access::File("etc/state/access.log".into()));
     assert!(config.log.pseudonymise);
-    assert_eq!(config.drain, Duration::from_secs(30));
+    assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(30), Duration::from_secs(600)));
     assert_eq!(config.admin.to_string(), "127.0.0.1:9128");
     assert_eq!(config.egress.guard.ports, [80..=80, 443..=443]);
     assert_eq!(config.egress.guard.deny.len(), 4);
@@ -33,15 +33,18 @@ fn what_is_absent_has_the_contracts_defaults() {
 
 #[test]
 fn every_further_key_is_read() {
-    let gateway = change(GATEWAY, "[gateway]", "[gateway]\ndrain = \"5 min\"\nstate_dir = \"/var/lib/clearway\"")
-        + "connect_timeout = \"3 s\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nfwmark = 0x20\ninterface = \"eth2\"\n\
+    let gateway = change(
+        GATEWAY,
+        "[gateway]",
+        "[gateway]\ndrain = \"5 min\"\nupgrade_drain = \"1 h\"\nstate_dir = \"/var/lib/clearway\"",
+    ) + "connect_timeout = \"3 s\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nfwmark = 0x20\ninterface = \"eth2\"\n\
            parent = \"http://m%40x:p%3Aw%20d@proxy.example:8080/\"\n\
            [log]\naccess = \"-\"\npseudonymise = false\n\
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
            hosts = { a = \"192.0.2.1\", B = [\"192.0.2.2\", \"2001:db8::2\"] }\n\
            [guard]\nports = [443, \"8000-8099\"]\n";
     let config = config(&gateway, POLICY);
-    assert_eq!(config.drain, Duration::from_secs(300));
+    assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(300), Duration::from_secs(3600)));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));
     assert_eq!(config.log.access, Access::Stdout);
     assert!(!config.log.pseudonymise);
