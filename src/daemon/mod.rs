@@ -1,5 +1,6 @@
 //! The process: builds plans from configuration, binds, reloads, keeps the clock's edges, drains, stops.
 
+mod activation;
 pub mod build;
 pub mod edges;
 mod feeds;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::activation::Activation;
 use super::build::{Builder, plan};
 use super::feeds::Feeds;
 use super::gateway::Seen;
@@ -285,9 +286,16 @@ impl Daemon {
             Place { admin: state.config.admin, socket: state.config.state_dir.join(portal::socket::FILE) }
         };
         let mut sockets = Sockets { admin: None, over: taken.is_some() };
-        if let Some(taken) = taken {
-            let same = taken.offer.admin_said == Some(place.admin);
-            sockets.admin = taken.admin.take().filter(|_| same);
+        match taken {
+            Some(taken) => {
+                let same = taken.offer.admin_said == Some(place.admin);
+                sockets.admin = taken.admin.take().filter(|_| same);
+            }
+            None => {
+                let mut activation = Activation::of_process();
+                sockets.admin = activation.admin(place.admin);
+                self.listeners.offer(activation.listeners());
+            }
         }
         let portal = portal::serve(&place, sockets, Arc::new(Seen(Arc::clone(self))), self.handed.portal.clone())?;
         tracing::info!(address = %portal.address(), "admin: metrics, health, API, live page");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::base::Calendar;
-use crate::tube::spec::{Limit, Link, ShareBy, Spec, Tube};
+use crate::tube::spec::{Limit, Link, Peak, ShareBy, Spec, Tube};
 use crate::tube::{Driver, Sharer};
 
 const CEILING: f64 = 20e6;
@@ -103,6 +103,28 @@ fn two_processes_together_carry_the_ceiling_and_no_more_and_people_have_the_same
         new.tubes.readings(clock::now()).into_iter().find(|reading| reading.tube == "internet".into()).unwrap();
     assert_eq!(reading.down.limit, Some(CEILING as u64));
     new.tubes.alone();
+}
+
+#[test]
+fn a_peak_that_begins_while_two_processes_share_a_tube_holds_for_both_together() {
+    let calendar = Calendar { zone: jiff::tz::TimeZone::UTC, bank_holidays: [].into() };
+    let mut peaked = spec();
+    let rate = Rate::from_bits_per_second(CEILING as u64 / 2);
+    peaked.tubes[1].peak = vec![Peak { when: "12:00-14:00".parse().unwrap(), ceiling: Limit { down: rate, up: rate } }];
+    let at = |time: &str| format!("2026-11-24T{time}:00Z").parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (new, old, mut lead) = (Side::new(), Side::new(), Lead::default());
+    [&new, &old].map(|side| side.tubes.apply(&peaked, &calendar, at("11:59")));
+    let _crowds = [new.crowd(5, &runtime), old.crowd(5, &runtime)];
+    let second = Duration::from_secs(1);
+    share(&new, &old, &mut lead, second / 2);
+    // Each process sees the edge by its own clock; whoever is first must not leave more to the other.
+    new.tubes.apply(&peaked, &calendar, at("12:00"));
+    old.tubes.apply(&peaked, &calendar, at("12:00"));
+    share(&new, &old, &mut lead, second / 5);
+    let [mine, theirs] = share(&new, &old, &mut lead, second);
+    assert!((0.45..0.515).contains(&(mine + theirs)), "{mine} and {theirs}");
+    assert!((mine / theirs).clamp(0.8, 1.25) == mine / theirs, "{mine} and {theirs}");
 }
 
 #[test]

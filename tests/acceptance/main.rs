@@ -27,3 +27,5 @@ mod desk;
 mod diff;
 mod demo;
 mod audit;
+mod upgrade;
+mod service;
