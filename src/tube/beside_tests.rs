@@ -152,17 +152,27 @@ fn a_part_is_let_go_before_the_other_takes_it() {
     lead.settled(&new.tubes);
     // The other wants all: ours falls at once, before it is told.
     let mut told = old.tubes.told();
-    for usage in &mut told.usage {
-        for tube in &mut usage.tubes {
-            (tube.flows, tube.sharers) = (10, 10);
+    let mut lots = lots;
+    for _ in 0..30 {
+        told.at += TICK;
+        let part = theirs(&lots).bytes_per_second() * TICK.as_secs_f64();
+        for tube in told.usage.iter_mut().flat_map(|usage| &mut usage.tubes).filter(|tube| tube.id == internet) {
+            (tube.flows, tube.sharers, tube.carried) = (10, 10, tube.carried + part as u64);
         }
+        lots = lead.next(&new.tubes, &told);
+        assert!(mine() <= whole - theirs(&lots).bits_per_second());
+        lead.settled(&new.tubes);
     }
-    let lots = lead.next(&new.tubes, &told);
     assert!(theirs(&lots).bits_per_second() > whole * 9 / 10 && mine() <= whole - theirs(&lots).bits_per_second());
-    lead.settled(&new.tubes);
     // It wants nothing any more: ours rises when it has said that it obeys.
-    let lots = lead.next(&new.tubes, &old.tubes.told());
-    assert!(theirs(&lots).bits_per_second() < whole * 6 / 10 && mine() < whole / 10);
+    let before = mine();
+    while theirs(&lots).bits_per_second() > whole * 8 / 10 {
+        told.at += TICK;
+        told.usage.iter_mut().flat_map(|usage| &mut usage.tubes).for_each(|tube| tube.sharers = 0);
+        lead.settled(&new.tubes);
+        lots = lead.next(&new.tubes, &told);
+    }
+    assert!(before < whole / 10 && mine() < whole * 3 / 10);
     lead.settled(&new.tubes);
     assert_eq!(mine() + theirs(&lots).bits_per_second(), whole);
 }
