@@ -6,7 +6,7 @@ LAB ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lab fuzz
+.PHONY: help run test check deb bench lab fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
@@ -29,6 +29,10 @@ check: ## format, lints, documentation, and licences where cargo-deny is there
 		if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then $(CARGO) deny --locked check --disable-fetch advisories; \
 		else echo "the advisory database cannot be reached from here, advisories were not checked"; fi; \
 	fi
+
+deb: ## target/clearway_VERSION_ARCH.deb, a package for this Debian; needs dpkg-dev
+	$(CARGO) build --locked --release --bin clearway
+	@deploy/debian/build
 
 bench: ## what pieces cost, then the whole program beside other proxies (BENCH="--scene http --out DIR" for some)
 	$(CARGO) bench --locked --bench judge --bench tube --bench instructions --bench lists

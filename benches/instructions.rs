@@ -80,7 +80,7 @@ fn decide(times: u64) {
     let plan = plan();
     let target: Target = format!("{}:443", estate::CLINICAL).parse().unwrap();
     let groups = plan.groups_of(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None);
-    let question = Question { groups: &groups, target: &target, path: None, hello: None, at: clock::wall() };
+    let question = Question { groups: &groups, target: &target, path: None, said: None, at: clock::wall() };
     assert_eq!(plan.judge(&question).rule_id().as_str(), "clinical-always");
     counted(times, || {
         black_box(plan.judge(black_box(&question)));

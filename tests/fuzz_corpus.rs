@@ -43,6 +43,7 @@ fn lists() {
 }
 
 properties! {
+    first at "fuzz/properties/first.rs";
     hello at "fuzz/properties/hello.rs";
     request_head at "fuzz/properties/request_head.rs";
     parent_answer at "fuzz/properties/parent_answer.rs";

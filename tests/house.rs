@@ -21,8 +21,8 @@ const ABOVE: &[(&str, &[&str])] = &[
             "portal",
         ],
     ),
-    // Of the portal, the client that talks to a running gateway; of the stages, those whose values `lists` and `diff` print.
-    ("cli", &["flow", "config", "daemon", "portal", "category", "policy"]),
+    // Of the portal, the client that talks to a running gateway; of the stages, those whose values `lists`, `diff` and `gateway` print.
+    ("cli", &["flow", "config", "daemon", "portal", "category", "policy", "listen", "egress"]),
     ("main", &["cli"]),
 ];
 
@@ -348,6 +348,30 @@ fn the_table_of_contents_names_every_module_of_the_table() {
     assert_eq!(listed, wanted, "in the order in which a flow passes them");
 }
 
+/// What a threat model claims is shown by tests: they and the files it names are there.
+#[test]
+fn the_threat_model_names_tests_and_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("deploy/threat-model.md")).unwrap();
+    let mut files = Vec::new();
+    ["src", "tests"].iter().for_each(|dir| read(&root.join(dir), root, &mut files));
+    let source: String = files.into_iter().map(|(_, source)| source).collect();
+    let words: BTreeSet<&str> = text.split('`').skip(1).step_by(2).collect();
+    let is_test =
+        |word: &str| word.matches('_').count() > 3 && !word.contains(|c: char| !c.is_alphanumeric() && c != '_');
+    let is_file = |word: &str| ["src/", "tests/", "deploy/", "benches/"].iter().any(|top| word.starts_with(top));
+    let (tests, metrics): (Vec<&str>, Vec<&str>) =
+        words.iter().filter(|word| is_test(word)).partition(|word| !word.starts_with("clearway_"));
+    let missing: Vec<&&str> = words
+        .iter()
+        .filter(|word| is_file(word) && !root.join(word).exists())
+        .chain(tests.iter().filter(|test| !source.contains(&format!("fn {test}("))))
+        .chain(metrics.iter().filter(|metric| !source.contains(**metric)))
+        .collect();
+    assert!(tests.len() > 30, "the threat model was not read: {tests:?}");
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn each_rule_can_be_broken_and_is_then_named() {
     let long_file = format!("//! x\n{}", "const A: u8 = 0;\n".repeat(500));
@@ -366,7 +390,7 @@ fn each_rule_can_be_broken_and_is_then_named() {
         ("flow/a.rs", "//! x\nuse crate::config::Config;\n", "imports config"),
         ("config/a.rs", "//! x\nuse crate::flow::Plan;\n", "imports flow"),
         ("portal/a.rs", "//! x\nuse crate::tube::Reading;\n", "imports tube"),
-        ("cli/a.rs", "//! x\nuse crate::egress::Resolver;\n", "imports egress"),
+        ("cli/a.rs", "//! x\nuse crate::relay::Tally;\n", "imports relay"),
         ("main.rs", "//! x\nfn main() { clearway::daemon::run() }\n", "imports daemon"),
         ("policy/a.rs", "//! x\nuse toml::Value;\n", "crate toml"),
         ("policy/a.rs", "//! x\nfn f() -> toml::Value { x() }\n", "crate toml"),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::base::Calendar;
 
+use super::journald::{Entry, Journald};
 use super::meter::Meter;
 use super::pseudonym::Pseudonyms;
 use super::record::Record;
@@ -170,8 +171,14 @@ struct Writer {
     meter: Meter,
 }
 
+/// Who an entry of the access log is from, in the journal of systemd: `journalctl -t clearway-access -o cat`.
+const IDENTIFIER: &str = "clearway-access";
+/// What syslog(3) calls `info`.
+const INFO: &str = "6";
+
 enum Sink {
     Stdout,
+    Journald(Journald),
     File(File),
 }
 
@@ -264,6 +271,7 @@ impl Writer {
                 self.written = 0;
                 if self.outage {
                     self.outage = false;
+                    self.meter.journal_failing(false);
                     tracing::info!("access log: written again");
                 }
                 true
@@ -272,8 +280,10 @@ impl Writer {
                 self.sink = None;
                 if !self.outage {
                     self.outage = true;
+                    self.meter.journal_failing(true);
                     let place = match &self.spec.access {
                         Access::Stdout => "standard output".into(),
+                        Access::Journald => "to journald".into(),
                         Access::File(path) => path.display().to_string(),
                     };
                     tracing::error!(side = "proxy", "access log {place}: {error}; {QUEUE} records are kept meanwhile");
@@ -306,6 +316,7 @@ impl Writer {
     fn open(&mut self) -> io::Result<Sink> {
         let (sink, identity) = match &self.spec.access {
             Access::Stdout => (Sink::Stdout, None),
+            Access::Journald => (Sink::Journald(Journald::open()?), None),
             Access::File(path) => {
                 let file = open_file(path)?;
                 let about = file.metadata()?;
@@ -340,10 +351,20 @@ fn open_file(path: &PathBuf) -> io::Result<File> {
     File::options().append(true).create(true).mode(0o640).open(path)
 }
 
+/// Hands the first line over as an entry. Lines are whole here: only a file is ever left in the middle of one.
+fn enter(journald: &Journald, lines: &[u8]) -> io::Result<usize> {
+    let end = lines.iter().position(|byte| *byte == b'\n').unwrap_or(lines.len());
+    let line = String::from_utf8_lossy(lines.get(..end).unwrap_or_default());
+    let entry = Entry::default().with("MESSAGE", &line).with("PRIORITY", INFO).with("SYSLOG_IDENTIFIER", IDENTIFIER);
+    journald.send(&entry)?;
+    Ok((end + 1).min(lines.len()))
+}
+
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Stdout => io::stdout().lock().write(bytes),
+            Sink::Journald(journald) => enter(journald, bytes),
             Sink::File(file) => file.write(bytes),
         }
     }
@@ -351,6 +372,7 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::Stdout => io::stdout().lock().flush(),
+            Sink::Journald(_) => Ok(()),
             Sink::File(file) => file.flush(),
         }
     }
@@ -388,8 +410,12 @@ mod tests {
         }
 
         fn dropped(&self) -> u64 {
+            self.told("clearway_journal_dropped_total ")
+        }
+
+        fn told(&self, name: &str) -> u64 {
             let text = self.meter.encode("2026-11-24T12:00:00Z".parse().unwrap());
-            let line = text.lines().find(|line| line.starts_with("clearway_journal_dropped_total ")).unwrap();
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.rsplit(' ').next().unwrap().parse().unwrap()
         }
     }
@@ -477,8 +503,10 @@ mod tests {
         let journal = world.journal(QUEUE, &spec);
         journal.push(record(0));
         until("the writer has taken it, and tries", || journal.shared.lock().queue.is_empty());
+        until("the metrics say so", || world.told("clearway_journal_failing ") == 1);
         fs::remove_file(&blocker).unwrap();
         until("it is written after all", || world.lines("logs/access.log").len() == 1);
+        until("the metrics say so", || world.told("clearway_journal_failing ") == 0);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Everything that Prometheus scrapes. Other stages return values; only this file knows the client library. No label
 //! ever holds a host, an address or a person: each comes from the configuration or from a closed set of words.
 
+mod egress;
+mod known;
 mod level;
+mod list;
+mod process;
 mod tube;
 mod vectors;
 
@@ -12,15 +16,21 @@ use std::time::Duration;
 use foldhash::HashMap;
 use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
+pub use egress::EgressLevel;
+use egress::Ways;
+use known::ENDINGS;
+pub use known::{FetchFacts, Known, ListFacts};
 use level::Levels;
 pub use level::LinkLevel;
+use list::ListGauges;
+use process::Process;
 pub(super) use tube::TubeMeter;
 use tube::TubeVectors;
 use vectors::{Vectors, add};
 
-use crate::base::{CategoryId, Direction, Fault, ListenerId, Reason, RuleId, Side, TubeId};
+use crate::base::{Direction, EgressId, Fault, ListenerId, Reason, RuleId, Side, TubeId};
 
 /// The label of what a flow has none of: it ended before a verdict.
 pub const NONE: &str = "none";
@@ -39,89 +49,10 @@ const WAITS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 /// Seconds. A whole flow is anything from one small answer to a tunnel that stays open for a working day.
 const SPANS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
 
-/// The endings that happen, made at 0 for every tube so that the first one already shows as a rate. Others appear
-/// when they do.
-const ENDINGS: &[(Side, &[Reason])] = &[
-    (
-        Side::Client,
-        &[
-            Reason::Finished,
-            Reason::BadRequest,
-            Reason::HeadTooLarge,
-            Reason::SlowHead,
-            Reason::Reset,
-            Reason::Idle,
-            Reason::TlsFailed,
-        ],
-    ),
-    (
-        Side::Origin,
-        &[
-            Reason::Finished,
-            Reason::NameNotFound,
-            Reason::ConnectRefused,
-            Reason::Unreachable,
-            Reason::ConnectTimeout,
-            Reason::TlsFailed,
-            Reason::AnswerTimeout,
-            Reason::BadAnswer,
-            Reason::Reset,
-            Reason::Idle,
-        ],
-    ),
-    (
-        Side::Parent,
-        &[Reason::ParentRefused, Reason::ConnectRefused, Reason::Unreachable, Reason::ConnectTimeout, Reason::Reset],
-    ),
-    (
-        Side::Policy,
-        &[Reason::ClientNotAllowed, Reason::Blocked, Reason::PortRefused, Reason::AddressDenied, Reason::TubeFull],
-    ),
-    (Side::Proxy, &[Reason::ResolverFailed, Reason::ProcessFull, Reason::Drained, Reason::Internal]),
-];
-
 /// Why the meter could not be made: two metrics of one name, which a test would show.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the metrics: {0}")]
 pub struct MeterError(#[from] prometheus::Error);
-
-/// What a configuration says of labels. All combinations that it makes possible exist at 0 from the start.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// The plan's number.
-    pub generation: u64,
-    /// Every listener.
-    pub listeners: Vec<ListenerId>,
-    /// Every category with each tube it can ride in: its own, and those that rules lift it to.
-    pub routes: Vec<(CategoryId, TubeId)>,
-    /// Every action there is.
-    pub actions: Vec<&'static str>,
-    /// Every tube.
-    pub tubes: Vec<TubeId>,
-    /// Every rule.
-    pub rules: Vec<RuleId>,
-    /// Rules that only watch.
-    pub watching: Vec<RuleId>,
-    /// Every list that was read.
-    pub lists: Vec<ListFacts>,
-}
-
-/// What is counted of one list.
-#[derive(Clone, Debug)]
-pub struct ListFacts {
-    /// The category it fills.
-    pub category: CategoryId,
-    /// Its file, as the policy names it.
-    pub list: String,
-    /// Entries taken.
-    pub entries: usize,
-    /// Lines that could not be read.
-    pub rejected: usize,
-    /// A newer one was refused, and this is the last good one.
-    pub refused: bool,
-    /// When the file was last modified.
-    pub modified: Option<Timestamp>,
-}
 
 /// Flows that were refused for want of room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,10 +76,9 @@ struct Inner {
     watched: IntCounterVec,
     by_tube: TubeVectors,
     levels: Levels,
-    reloads: IntCounterVec,
+    ways: Ways,
+    process: Process,
     lists: ListGauges,
-    journal_dropped: IntCounter,
-    generation: IntGauge,
     /// Every tube that any generation had. A name that comes back finds its counts.
     tubes: RwLock<HashMap<TubeId, Arc<TubeMeter>>>,
     none: Arc<TubeMeter>,
@@ -156,38 +86,11 @@ struct Inner {
     view: Mutex<View>,
 }
 
-/// The gauges of lists.
-struct ListGauges {
-    entries: IntGaugeVec,
-    rejected: IntGaugeVec,
-    refused: IntGaugeVec,
-    age: GaugeVec,
-}
-
-impl ListGauges {
-    fn new(vectors: &Vectors<'_>) -> Result<Self, MeterError> {
-        let labels = ["category", "list"];
-        Ok(ListGauges {
-            entries: vectors.gauge("clearway_list_entries", "Entries taken from the list.", &labels)?,
-            rejected: vectors.gauge(
-                "clearway_list_rejected_lines",
-                "Lines of the list that could not be read.",
-                &labels,
-            )?,
-            refused: vectors.gauge(
-                "clearway_list_refused",
-                "1 while a newer list is refused and the last good one is in force.",
-                &labels,
-            )?,
-            age: vectors.level("clearway_list_age_seconds", "Since the list's file was last modified.", &labels)?,
-        })
-    }
-}
-
 /// What the present configuration has.
 #[derive(Default)]
 struct View {
     tubes: BTreeSet<TubeId>,
+    egresses: BTreeSet<EgressId>,
     lists: Vec<ListFacts>,
 }
 
@@ -231,44 +134,24 @@ impl Meter {
                 &["rule"],
             )?,
             levels: Levels::new(&vectors)?,
-            reloads: vectors.counter(
-                "clearway_reloads_total",
-                "Reloads asked for, by what became of them.",
-                &["result"],
-            )?,
+            ways: Ways::new(&vectors)?,
+            process: Process::new(&vectors)?,
             lists: ListGauges::new(&vectors)?,
-            journal_dropped: add(
-                &registry,
-                IntCounter::new(
-                    "clearway_journal_dropped_total",
-                    "Access records that were lost: the queue was full, or the log could not be written before the process ended.",
-                ),
-            )?,
-            generation: add(
-                &registry,
-                IntGauge::new(
-                    "clearway_config_generation",
-                    "The number of the configuration in force; grows with each reload that is applied.",
-                ),
-            )?,
             by_tube,
             none,
             tubes: RwLock::default(),
             view: Mutex::default(),
             registry,
         };
-        let meter = Meter(Arc::new(inner));
-        for result in ["applied", "refused"] {
-            meter.count(&meter.0.reloads, &[result], 0);
-        }
-        Ok(meter)
+        Ok(Meter(Arc::new(inner)))
     }
 
     /// What the present configuration has: new combinations begin at 0; tubes and lists that are gone leave the
     /// gauges, while their counters stay, as a counter must.
     pub fn know(&self, known: Known) {
         let mut view = self.view();
-        self.0.generation.set(i64::try_from(known.generation).unwrap_or(i64::MAX));
+        self.0.process.know(&known);
+        self.0.ways.know(&known.egresses);
         for listener in &known.listeners {
             self.count(&self.0.flows, &[listener.as_str(), NONE, NONE, NONE], 0);
             for (category, tube) in &known.routes {
@@ -295,12 +178,18 @@ impl Meter {
             self.tube(tube);
         }
         self.0.levels.forget_tubes();
+        view.egresses = known.egresses.into_iter().collect();
         view.lists = known.lists;
     }
 
     /// A reload came to its end.
     pub fn reloaded(&self, applied: bool) {
-        self.count(&self.0.reloads, &[if applied { "applied" } else { "refused" }], 1);
+        self.0.process.reloaded(applied);
+    }
+
+    /// Since when the present configuration is in force.
+    pub fn in_force(&self, since: Timestamp) {
+        self.0.process.in_force(since);
     }
 
     /// What a tube may use and uses in bits per second; `None` is no limit. To be called for every tube just before
@@ -317,6 +206,25 @@ impl Meter {
         if self.view().tubes.contains(tube) {
             self.0.levels.admission(tube, waiting);
         }
+    }
+
+    /// In which turn a tube is served, and whether one of its peaks is on; to be called as [`Meter::tube_reading`].
+    pub fn standing_reading(&self, tube: &TubeId, priority: u8, peak: bool) {
+        if self.view().tubes.contains(tube) {
+            self.0.levels.standing(tube, priority, peak);
+        }
+    }
+
+    /// How a way out fares; to be called as [`Meter::tube_reading`].
+    pub fn egress_reading(&self, reading: &EgressLevel) {
+        if self.view().egresses.contains(&reading.egress) {
+            self.0.ways.show(reading);
+        }
+    }
+
+    /// How many connections from clients there are and may be; to be called as [`Meter::tube_reading`].
+    pub fn room_reading(&self, open: usize, most: usize) {
+        self.0.process.room(open, most);
     }
 
     /// How the link does one way; to be called for both just before [`Meter::encode`].
@@ -361,7 +269,7 @@ impl Meter {
     pub fn encode(&self, at: Timestamp) -> String {
         let view = self.view();
         self.show_open(&view);
-        self.show_lists(&view, at);
+        self.0.lists.show(&view.lists, at);
         let mut text = match TextEncoder::new().encode_to_string(&self.0.registry.gather()) {
             Ok(text) => text,
             Err(error) => {
@@ -383,23 +291,6 @@ impl Meter {
             let open = tube.open();
             if open != 0 || view.tubes.contains(id) {
                 gauge(&self.0.flows_open, &[tube.label()], open);
-            }
-        }
-    }
-
-    fn show_lists(&self, view: &View, at: Timestamp) {
-        let inner = &self.0;
-        inner.lists.entries.reset();
-        inner.lists.rejected.reset();
-        inner.lists.refused.reset();
-        inner.lists.age.reset();
-        for facts in &view.lists {
-            let labels = [facts.category.as_str(), facts.list.as_str()];
-            gauge(&inner.lists.entries, &labels, whole(facts.entries));
-            gauge(&inner.lists.rejected, &labels, whole(facts.rejected));
-            gauge(&inner.lists.refused, &labels, i64::from(facts.refused));
-            if let Some(modified) = facts.modified {
-                level(&inner.lists.age, &labels, at.duration_since(modified).as_secs_f64().max(0.0));
             }
         }
     }
@@ -452,7 +343,17 @@ impl Meter {
 
     /// Access records were lost.
     pub(super) fn journal_dropped(&self, records: u64) {
-        self.0.journal_dropped.inc_by(records);
+        self.0.process.journal_dropped.inc_by(records);
+    }
+
+    /// The access log cannot be written, or can be again.
+    pub(super) fn journal_failing(&self, failing: bool) {
+        self.0.process.journal_failing.set(failing.into());
+    }
+
+    /// Spans were lost.
+    pub(super) fn telemetry_dropped(&self, spans: u64) {
+        self.0.process.telemetry_dropped.inc_by(spans);
     }
 
     fn count(&self, counters: &IntCounterVec, labels: &[&str], by: u64) {
@@ -490,174 +391,4 @@ fn float(bits: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> Timestamp {
-        "2026-11-24T12:00:00Z".parse().unwrap()
-    }
-
-    fn known() -> Known {
-        Known {
-            generation: 3,
-            listeners: vec![ListenerId::from("staff")],
-            routes: vec![(CategoryId::from("social-media"), TubeId::from("social"))],
-            actions: vec!["allow", "block"],
-            tubes: vec![TubeId::from("clinical"), TubeId::from("social")],
-            rules: vec![RuleId::from("security-blocks")],
-            watching: vec![RuleId::from("trial")],
-            lists: vec![ListFacts {
-                category: CategoryId::from("malware"),
-                list: "lists/malware.txt".into(),
-                entries: 7,
-                rejected: 1,
-                refused: true,
-                modified: Some("2026-11-24T11:00:00Z".parse().unwrap()),
-            }],
-        }
-    }
-
-    #[test]
-    fn everything_the_configuration_makes_possible_is_there_at_zero() {
-        let meter = Meter::new().unwrap();
-        meter.know(known());
-        let text = meter.encode(now());
-        for line in [
-            concat!("clearway_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
-            "clearway_config_generation 3",
-            r#"clearway_flows_total{action="block",category="social-media",listener="staff",tube="social"} 0"#,
-            r#"clearway_flows_total{action="none",category="none",listener="staff",tube="none"} 0"#,
-            r#"clearway_flows_open{tube="clinical"} 0"#,
-            r#"clearway_flow_ends_total{reason="blocked",side="policy",tube="social"} 0"#,
-            r#"clearway_flow_ends_total{reason="slow-head",side="client",tube="none"} 0"#,
-            r#"clearway_rule_hits_total{rule="default"} 0"#,
-            r#"clearway_rule_hits_total{rule="security-blocks"} 0"#,
-            r#"clearway_rule_watched_total{otherwise="no",rule="trial"} 0"#,
-            r#"clearway_rule_watched_total{otherwise="yes",rule="trial"} 0"#,
-            r#"clearway_bytes_total{direction="down",tube="clinical"} 0"#,
-            r#"clearway_connect_seconds_count{tube="clinical"} 0"#,
-            r#"clearway_first_byte_seconds_count{tube="clinical"} 0"#,
-            r#"clearway_flow_seconds_bucket{tube="social",le="+Inf"} 0"#,
-            r#"clearway_tube_wait_seconds_bucket{direction="up",tube="social",le="0.001"} 0"#,
-            r#"clearway_tube_admission_seconds_count{tube="social"} 0"#,
-            r#"clearway_reloads_total{result="applied"} 0"#,
-            r#"clearway_reloads_total{result="refused"} 0"#,
-            r#"clearway_list_entries{category="malware",list="lists/malware.txt"} 7"#,
-            r#"clearway_list_rejected_lines{category="malware",list="lists/malware.txt"} 1"#,
-            r#"clearway_list_age_seconds{category="malware",list="lists/malware.txt"} 3600"#,
-            "clearway_journal_dropped_total 0",
-        ] {
-            assert!(text.lines().any(|have| have == line), "{line}\n{text}");
-        }
-        assert!(text.contains("\nprocess_resident_memory_bytes "));
-    }
-
-    #[test]
-    fn a_reload_takes_what_is_gone_from_the_gauges_but_not_from_the_counters() {
-        let meter = Meter::new().unwrap();
-        meter.know(known());
-        let social = TubeId::from("social");
-        meter.tube_reading(&social, Direction::Down, Some(30_000_000), 12);
-        meter.tube(&social).moved(Direction::Down, 5, Duration::ZERO);
-        meter.tube(&social).entered();
-        meter.know(Known { tubes: vec![TubeId::from("clinical")], ..Known::default() });
-        meter.tube_reading(&social, Direction::Down, None, 12);
-        let text = meter.encode(now());
-        assert!(!text.contains(r#"limit_bits_per_second{direction="down",tube="social"}"#));
-        assert!(!text.contains("clearway_list_entries{"));
-        assert!(text.contains(r#"clearway_bytes_total{direction="down",tube="social"} 5"#));
-        assert!(text.contains(r#"clearway_flows_open{tube="social"} 1"#), "a flow is still in it");
-        meter.tube(&social).left();
-        assert!(!meter.encode(now()).contains(r#"clearway_flows_open{tube="social"}"#));
-    }
-
-    #[test]
-    fn a_tube_without_limit_reads_as_infinite() {
-        let meter = Meter::new().unwrap();
-        meter.know(known());
-        meter.tube_reading(&TubeId::from("clinical"), Direction::Up, None, 1_000);
-        meter.tube_reading(&TubeId::from("social"), Direction::Up, Some(4_000_000), 0);
-        let text = meter.encode(now());
-        assert!(text.contains("clearway_tube_limit_bits_per_second{direction=\"up\",tube=\"clinical\"} +Inf\n"));
-        assert!(text.contains("clearway_tube_limit_bits_per_second{direction=\"up\",tube=\"social\"} 4000000\n"));
-        assert!(text.contains("clearway_tube_used_bits_per_second{direction=\"up\",tube=\"clinical\"} 1000\n"));
-    }
-
-    #[test]
-    fn what_waits_for_admission_is_told_of_tubes_that_there_are() {
-        let meter = Meter::new().unwrap();
-        meter.know(known());
-        let social = TubeId::from("social");
-        meter.admission_reading(&social, 7);
-        meter.admission_reading(&TubeId::from("of-another-time"), 8);
-        meter.tube(&social).admitted(Duration::from_millis(30));
-        let text = meter.encode(now());
-        assert!(text.contains("clearway_tube_admission_waiting{tube=\"social\"} 7\n"), "{text}");
-        assert!(!text.contains("of-another-time"), "{text}");
-        assert!(text.contains("clearway_tube_admission_seconds_bucket{tube=\"social\",le=\"0.025\"} 0\n"), "{text}");
-        assert!(text.contains("clearway_tube_admission_seconds_bucket{tube=\"social\",le=\"0.05\"} 1\n"), "{text}");
-        meter.know(Known::default());
-        assert!(!meter.encode(now()).contains("clearway_tube_admission_waiting{"));
-    }
-
-    #[test]
-    fn of_the_link_only_what_is_known_is_told() {
-        let meter = Meter::new().unwrap();
-        let told = |link| {
-            Direction::BOTH.into_iter().for_each(|direction| meter.link_reading(direction, link));
-            meter.probe_reading(link.queue);
-            meter.encode(now())
-        };
-        let queue = Some(Duration::from_millis(12));
-        let text = told(LinkLevel { queue, limit: Some(93_000_000), used: Some(95_500_000) });
-        for line in [
-            "clearway_link_queue_seconds{direction=\"down\"} 0.012\n",
-            "clearway_link_limit_bits_per_second{direction=\"up\"} 93000000\n",
-            "clearway_link_used_bits_per_second{direction=\"up\"} 95500000\n",
-            "clearway_link_probe_seconds 0.012\n",
-        ] {
-            assert!(text.contains(line), "{line}\n{text}");
-        }
-        for _ in 0..2 {
-            let text = told(LinkLevel::default());
-            assert!(text.contains("clearway_link_limit_bits_per_second{direction=\"down\"} +Inf\n"), "{text}");
-            assert!(!text.contains("clearway_link_queue_seconds{"), "{text}");
-            assert!(!text.contains("clearway_link_used_bits_per_second{"), "{text}");
-            assert!(!text.contains("clearway_link_probe_seconds "), "{text}");
-        }
-    }
-
-    #[test]
-    fn refusals_for_want_of_room_are_told_by_tube_and_in_all() {
-        let meter = Meter::new().unwrap();
-        meter.know(known());
-        let (social, clinical) = (TubeId::from("social"), TubeId::from("clinical"));
-        let tube_full = Fault::new(Side::Policy, Reason::TubeFull);
-        let process_full = Fault::new(Side::Proxy, Reason::ProcessFull);
-        for (tube, fault) in [
-            (meter.tube(&social), tube_full),
-            (meter.tube(&social), tube_full),
-            (meter.tube(&social), process_full),
-            (meter.tube(&social), Fault::new(Side::Policy, Reason::Blocked)),
-            (meter.none(), process_full),
-        ] {
-            meter.flow_ended(&tube, fault, Duration::ZERO);
-        }
-        assert_eq!(meter.refused(&social), Refusals { tube_full: 2, process_full: 1 });
-        assert_eq!(meter.refused(&clinical), Refusals::default());
-        // A tube that is gone refused what it refused.
-        meter.know(Known::default());
-        assert_eq!(meter.refused_in_all(), Refusals { tube_full: 2, process_full: 2 });
-    }
-
-    #[test]
-    fn reloads_are_counted_by_result() {
-        let meter = Meter::new().unwrap();
-        for applied in [true, false, true] {
-            meter.reloaded(applied);
-        }
-        let text = meter.encode(now());
-        assert!(text.contains(r#"clearway_reloads_total{result="applied"} 2"#));
-        assert!(text.contains(r#"clearway_reloads_total{result="refused"} 1"#));
-    }
-}
+mod tests;

@@ -8,15 +8,18 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+
 use crate::base::{
-    Calendar, CategoryId, Direction, EgressId, Fault, Host, ListenerId, Moment, Name, Reason, RuleId, Side, Target,
-    TubeId, clock,
+    Calendar, CategoryId, Direction, EgressId, Fault, Host, ListenerId, Moment, Reason, RuleId, Side, Target, TubeId,
+    clock,
 };
 
 use super::journal::Journal;
 use super::meter::{Meter, MeterError, NONE, TubeMeter};
 use super::record::{FlowId, Record};
-use super::spec::Spec;
+use super::spec::{Collector, Spec};
+use super::telemetry::{Span, Telemetry};
 
 /// Log and metrics of one process. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub struct Account(Arc<Books>);
 struct Books {
     meter: Meter,
     journal: Journal,
+    /// `None` unless a collector is named: then nothing of it runs.
+    telemetry: ArcSwapOption<(Collector, Telemetry)>,
     flows: AtomicU32,
     stopping: AtomicBool,
 }
@@ -101,7 +106,8 @@ struct Words {
     host: Option<Host>,
     port: Option<u16>,
     judgement: Option<Judgement>,
-    sni: Option<Name>,
+    said: Option<Host>,
+    address: Option<IpAddr>,
     connect: Option<Duration>,
     first_byte: Option<Duration>,
     status: Option<u16>,
@@ -116,7 +122,30 @@ impl Account {
     pub fn start(spec: &Spec, calendar: &Calendar, state_dir: &Path) -> Result<Self, AccountError> {
         let meter = Meter::new()?;
         let journal = Journal::start(spec, calendar, state_dir, meter.clone()).map_err(AccountError::Thread)?;
-        Ok(Account(Arc::new(Books { meter, journal, flows: AtomicU32::new(0), stopping: AtomicBool::new(false) })))
+        Ok(Account(Arc::new(Books {
+            meter,
+            journal,
+            telemetry: ArcSwapOption::empty(),
+            flows: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
+        })))
+    }
+
+    /// Sends a span for each flow to a collector from now on, or to none.
+    pub fn tell(&self, collector: Option<&Collector>) {
+        let books = &self.0;
+        if books.telemetry.load().as_deref().map(|(now, _)| now) == collector {
+            return;
+        }
+        let seed = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new());
+        let seed = seed.map_or(0, |seed| u64::from_be_bytes(seed.expose()));
+        let started = collector.and_then(|collector| {
+            let telemetry = Telemetry::start(collector.clone(), seed, books.meter.clone());
+            let telemetry =
+                telemetry.inspect_err(|error| tracing::error!("telemetry: cannot start its thread: {error}"));
+            Some(Arc::new((collector.clone(), telemetry.ok()?)))
+        });
+        books.telemetry.store(started);
     }
 
     /// A flow begins.
@@ -207,9 +236,18 @@ impl Open {
         words.judgement = Some(judgement);
     }
 
-    /// The name in the TLS ClientHello, where it differs from the one in CONNECT.
-    pub fn sni(&self, name: Name) {
-        self.words().sni = Some(name);
+    /// What the flow says beside where it goes: the name in a TLS ClientHello that differs from the one in CONNECT, or what
+    /// was not shown to be at the address that a client chose.
+    pub fn said(&self, host: Host) {
+        self.words().said = Some(host);
+    }
+
+    /// Where a client went that knows of no proxy, and the words that it is judged by.
+    pub fn chose(&self, address: IpAddr, target: &Target) {
+        let mut words = self.words();
+        words.address = Some(address);
+        words.host = Some(target.host.clone());
+        words.port = Some(target.port);
     }
 
     /// A connection to the origin or parent may be made now: its tube had room for what it brings, after so long. That
@@ -313,7 +351,7 @@ impl Drop for Open {
 
         let wait = self.down.waited_ns.load(Relaxed).max(self.up.waited_ns.load(Relaxed));
         let judged = words.judgement;
-        books.journal.push(Record {
+        let record = Record {
             ended: clock::wall(),
             flow: self.flow,
             listener: self.arrival.listener.clone(),
@@ -336,8 +374,13 @@ impl Drop for Open {
             connect: words.connect,
             first_byte: words.first_byte,
             duration,
-            sni: words.sni,
-        });
+            sni: words.said,
+            address: words.address,
+        };
+        if let Some(telemetry) = books.telemetry.load().as_deref() {
+            telemetry.1.push(Span::of(&record));
+        }
+        books.journal.push(record);
     }
 }
 
@@ -409,7 +452,7 @@ mod tests {
         open.user(Arc::from("rhian.example"));
         open.judged(judgement("social", Some("communications-team")));
         assert!(world.metrics().contains(r#"clearway_flows_open{tube="social"} 1"#));
-        open.sni("scontent.fbcdn.net".parse().unwrap());
+        open.said("scontent.fbcdn.net".parse().unwrap());
         open.connected(Duration::from_millis(12));
         open.first_byte();
         open.first_byte();

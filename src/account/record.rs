@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::base::{CategoryId, EgressId, Fault, Host, ListenerId, Name, RuleId, TubeId};
+use crate::base::{CategoryId, EgressId, Fault, Host, ListenerId, RuleId, TubeId};
 
 /// What names a flow in the log and on the page that refuses it: the second in which it opened and a count, in hex.
 /// Unique in a process as long as fewer than 2^24 flows open in a second; sorts by time; 15 characters, so that a
@@ -64,8 +64,11 @@ pub struct Record {
     pub first_byte: Option<Duration>,
     /// From the opening of the flow to its end.
     pub duration: Duration,
-    /// The name in the TLS ClientHello, where it differs from the one in CONNECT.
-    pub sni: Option<Name>,
+    /// The name in the TLS ClientHello, where it differs from the one in CONNECT; or what a client that knows of no proxy
+    /// said (ClientHello, Host) and was not shown to be at the address that it chose.
+    pub sni: Option<Host>,
+    /// The address that such a client chose.
+    pub address: Option<IpAddr>,
     /// Rules that only watch and would have decided it, and whether each otherwise.
     pub watched: Vec<(RuleId, bool)>,
 }
@@ -97,7 +100,9 @@ pub struct Line<'a> {
     connect_ms: Option<u64>,
     first_byte_ms: Option<u64>,
     duration_ms: u64,
-    sni: Option<&'a str>,
+    sni: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
     /// Rules that only watch and would have decided it otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     watched: Vec<&'a str>,
@@ -129,7 +134,8 @@ impl Record {
             connect_ms: self.connect.map(whole_ms),
             first_byte_ms: self.first_byte.map(whole_ms),
             duration_ms: whole_ms(self.duration),
-            sni: self.sni.as_ref().map(Name::as_str),
+            sni: self.sni.as_ref().map(Host::to_string),
+            address: self.address,
             watched: self.watched.iter().filter(|(_, other)| *other).map(|(rule, _)| rule.as_str()).collect(),
         }
     }
@@ -180,6 +186,7 @@ pub(super) mod tests {
             first_byte: None,
             duration: Duration::from_micros(1_500),
             sni: None,
+            address: None,
             watched: Vec::new(),
         }
     }

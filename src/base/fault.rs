@@ -60,6 +60,8 @@ reasons! {
     SlowHead = "slow-head";
     /// The client's address is not among the listener's `clients`.
     ClientNotAllowed = "client-not-allowed";
+    /// Came to a transparent listener without having been on its way elsewhere, or from this gateway itself.
+    NoDestination = "no-destination";
     /// A rule, or the default, says block.
     Blocked = "blocked";
     /// The port is not among `[guard] ports`.

@@ -32,8 +32,10 @@ pub struct ConfigFile {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the gateway
-    #[command(after_help = "SIGHUP reloads, SIGTERM drains and stops, SIGINT stops at once.\n\
-        RUST_LOG sets what is logged to standard error (default: info).")]
+    #[command(
+        after_help = "SIGHUP reloads, SIGUSR1 opens log files anew, SIGTERM drains and stops, SIGINT stops at once.\n\
+        What it says of itself goes to standard error, or where [log] says; RUST_LOG comes before [log] level."
+    )]
     Run {
         /// Where the configuration is.
         #[command(flatten)]
@@ -128,12 +130,42 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Write what the machine around the gateway needs, from the gateway's own configuration; changes nothing itself
+    #[command(subcommand)]
+    Gateway(Gateway),
+    /// Write the manual pages and the shells' completions, for who makes a package
+    #[command(hide = true)]
+    Manual {
+        /// A folder, made where there is none; gets `man`, `bash`, `zsh` and `fish`
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Play a lunch hour on this machine: unloaded, without Clearway, and with it; needs no root and no configuration
     Demo {
         /// About how long it takes
         #[arg(long, value_name = "N", default_value_t = 40, value_parser = value_parser!(u64).range(SHORTEST..=LONGEST))]
         seconds: u64,
     },
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub enum Gateway {
+    /// nftables rules and `ip rule`s that bring the clients of transparent listeners in, and egresses with a mark out
+    #[command(after_help = "Prints a script to read, then to run as root:  clearway gateway nft | sh\n\
+        Run again after a change it replaces what it made before; `clearway gateway nft --undo | sh` takes it away.")]
+    Nft {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the script that takes away what the other made, whatever the configuration was then
+        #[arg(long)]
+        undo: bool,
+    },
+    /// HTB classes by the egresses' marks, for what shares the link and does not pass through the proxy
+    #[command(after_help = "Prints a script to read, then to run as root:  clearway gateway tc --staff eth1 | sh\n\
+        Run again it changes what it made before; `clearway gateway tc --undo | sh` takes it away.")]
+    Tc(Tc),
 }
 
 /// A flow to explain.
@@ -195,6 +227,23 @@ pub enum Lists {
     Stat(ListFile),
     /// Print its names and networks as a plain list; what a plain list cannot say is counted on standard error
     Convert(ListFile),
+}
+
+/// What a script for tc is made from.
+#[derive(Debug, clap::Args)]
+pub struct Tc {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// An interface by which staff come, for the way down; once for each. Without one, only the way up is shaped
+    #[arg(long, value_name = "INTERFACE")]
+    pub staff: Vec<String>,
+    /// Whose ceilings: `now`, or a local date and time such as `2026-11-24 12:30`
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub at: String,
+    /// Print the script that takes away what the other made, whatever the configuration was then
+    #[arg(long, conflicts_with_all = ["staff", "at"])]
+    pub undo: bool,
 }
 
 /// A list.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::args::Question as Asked;
 use super::{NO, load, logged, write};
-use crate::base::{Calendar, Direction, Name, Page, Rate, Reason, Target, clock};
+use crate::base::{Calendar, Direction, Host, Page, Rate, Reason, Target, clock};
 use crate::config::{self, Config, Generations};
 use crate::daemon::history::{History, in_force};
 use crate::flow::{Plan, Question, Verdict};
@@ -23,7 +23,7 @@ struct Case {
     path: Option<Box<str>>,
     from: Option<IpAddr>,
     user: Option<String>,
-    hello: Option<Name>,
+    said: Option<Host>,
     at: Timestamp,
     logged: Option<Logged>,
 }
@@ -78,7 +78,7 @@ fn questioned(asked: &Asked, config: Config) -> Result<Case, u8> {
     let at = when(&asked.at, &config.calendar).map_err(|hint| wrong(format!("--at {hint}")))?;
     let Page { target, path } = asked.target.clone().ok_or_else(|| wrong("name a TARGET".to_owned()))?;
     let (from, user, plan) = (asked.from, asked.user.clone(), load::plan(&config)?);
-    Ok(Case { config, plan, target, path, from, user, hello: None, at, logged: None })
+    Ok(Case { config, plan, target, path, from, user, said: None, at, logged: None })
 }
 
 /// A flow as the access log has it.
@@ -88,12 +88,13 @@ fn logged(asked: &Asked, today: &Config, flow: &str) -> Result<Case, u8> {
         NO
     };
     let log = asked.log.clone().or_else(|| today.access_log().map(Path::to_owned));
-    let log = log.ok_or_else(|| no("the access log goes to standard output; name the file with --log".to_owned()))?;
+    let log =
+        log.ok_or_else(|| no("the access log goes to no file; name one that has the flow with --log".to_owned()))?;
     let line = logged::line_of(&log, flow).map_err(|error| no(format!("cannot read {}: {error}", log.display())))?;
     let line =
         line.ok_or_else(|| no(format!("no flow {flow} in {}; an older log? Name it with --log", log.display())))?;
     let record: logged::Record<'_> = serde_json::from_str(&line).map_err(|error| no(error.to_string()))?;
-    let (Some((target, hello, at)), Some(opened)) = (record.asked(), record.opened()) else {
+    let (Some((target, said, at)), Some(opened)) = (record.asked(), record.opened()) else {
         return Err(no(format!("flow {flow} asked for nothing that could be judged")));
     };
     let (found, generations) = (History::of(&today.state_dir).read(), Generations::of(&today.state_dir));
@@ -118,8 +119,8 @@ fn logged(asked: &Asked, today: &Config, flow: &str) -> Result<Case, u8> {
         };
         // A pseudonym is in no group: who it was, the log does not say.
         let (from, user, plan) = (record.client.parse().ok(), text(record.user), load::plan(&config)?);
-        let (target, hello) = (target.clone(), hello.clone());
-        Ok::<Case, u8>(Case { config, plan, target, path: None, from, user, hello, at, logged: Some(told) })
+        let (target, said) = (target.clone(), said.clone());
+        Ok::<Case, u8>(Case { config, plan, target, path: None, from, user, said, at, logged: Some(told) })
     };
     let first = case(at, opened, false)?;
     // A flow is judged again at each reload and each edge of a window; the log has the last word.
@@ -131,8 +132,8 @@ impl Case {
     /// Judges the flow.
     fn judged<T>(&self, tell: impl FnOnce(&Question<'_>, Verdict) -> T) -> T {
         let groups = self.plan.groups_of(self.from, self.user.as_deref());
-        let (target, path, hello) = (&self.target, self.path.as_deref(), self.hello.as_ref());
-        let question = Question { groups: &groups, target, path, hello, at: self.at };
+        let (target, path, said) = (&self.target, self.path.as_deref(), self.said.as_ref());
+        let question = Question { groups: &groups, target, path, said, at: self.at };
         tell(&question, self.plan.judge(&question))
     }
 
@@ -150,7 +151,7 @@ impl Case {
 }
 
 /// `now`, or a local date and time in the gateway's zone.
-fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
+pub(super) fn when(text: &str, calendar: &Calendar) -> Result<Timestamp, String> {
     if text == "now" {
         return Ok(clock::wall());
     }

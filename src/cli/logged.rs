@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::base::{Host, Name, Target};
+use crate::base::{Host, Target};
 
 /// As much of a record as is judged, and what was decided.
 #[derive(Deserialize)]
@@ -53,12 +53,12 @@ impl Record<'_> {
         ended.checked_sub(lasted).ok()
     }
 
-    /// Where the flow went, what its hello said, and the second in which it opened.
-    pub fn asked(&self) -> Option<(Target, Option<Name>, Timestamp)> {
+    /// Where the flow went, what it said beside that, and the second in which it opened.
+    pub fn asked(&self) -> Option<(Target, Option<Host>, Timestamp)> {
         let host: Host = self.host?.parse().ok()?;
         let at = Timestamp::from_second(self.opened()?.as_second()).ok()?;
-        let hello = self.sni.and_then(|name| name.parse().ok());
-        Some((Target { host, port: self.port? }, hello, at))
+        let said = self.sni.and_then(|host| host.parse().ok());
+        Some((Target { host, port: self.port? }, said, at))
     }
 }
 

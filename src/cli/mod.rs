@@ -9,10 +9,12 @@ pub mod day;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+pub mod gateway;
 pub mod history;
 pub mod lists;
 pub mod load;
 pub mod logged;
+pub mod manual;
 pub mod rollback;
 pub mod run;
 pub mod test;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Rollback { config, number } => rollback::run(&config, number),
         Command::Upgrade { config } => ask::upgrade(&config),
         Command::Drain { config } => ask::drain(&config),
+        Command::Gateway(command) => gateway::run(&command),
+        Command::Manual { out } => manual::run(&out),
         Command::Demo { seconds } => demo::run(seconds),
     };
     ExitCode::from(code)

@@ -1,7 +1,5 @@
 //! `clearway run`: the gateway in the foreground.
 
-use tracing_subscriber::EnvFilter;
-
 use super::args::ConfigFile;
 use super::{CONFIGURATION, INTERNAL, load, write};
 use crate::config;
@@ -9,13 +7,7 @@ use crate::daemon::{self, RunError};
 
 /// Runs the gateway until it is told to stop.
 pub fn run(config: &ConfigFile, take_over: bool) -> u8 {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(load::colour())
-        .with_target(false)
-        .init();
+    daemon::log::install();
     match daemon::run(&load::path(config), take_over) {
         Ok(()) => 0,
         Err(RunError::Configuration(problems)) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::spec::{Config, Feed};
+use super::spec::{Config, Feed, LogPlace, ProcessLog};
+use crate::account::Access;
 use crate::base::{CategoryId, EgressId};
 use crate::category::{self, Category, Pattern};
 use crate::policy::{Action, Rule};
@@ -201,6 +202,19 @@ fn beside<'a>(config: &Config, path: &'a Path) -> &'a Path {
     folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
+/// What `[log]` says; files as they are named beside the configuration.
+fn log(config: &Config) -> (bool, Access, ProcessLog) {
+    let access = match &config.log.access {
+        Access::File(path) => Access::File(beside(config, path).to_owned()),
+        other => other.clone(),
+    };
+    let place = match &config.process.place {
+        LogPlace::File(path) => LogPlace::File(beside(config, path).to_owned()),
+        other => other.clone(),
+    };
+    (config.log.pseudonymise, access, ProcessLog { place, level: config.process.level })
+}
+
 /// What is no policy, by part: `tube social`.
 fn parts(old: &Config, new: &Config) -> Vec<String> {
     let mut found = Vec::new();
@@ -211,9 +225,8 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
     };
     whole("gateway", (&old.name, &old.drain, &old.upgrade_drain) == (&new.name, &new.drain, &new.upgrade_drain));
     whole("bank-holidays or time zone", old.calendar == new.calendar);
-    let log =
-        |config: &Config| (config.log.pseudonymise, config.access_log().map(|log| beside(config, log).to_owned()));
     whole("log", log(old) == log(new));
+    whole("telemetry", old.telemetry == new.telemetry);
     whole("link", old.tubes.link == new.tubes.link);
     whole("dns", old.egress.dns == new.egress.dns);
     whole("guard", old.egress.guard == new.egress.guard);

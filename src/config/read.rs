@@ -10,22 +10,22 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
-use super::check::category::{Categories, ListDraft};
+use super::check::category::Categories;
 use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
 use super::check::{account, category, client, egress, gateway, listen, policy, tube};
-use super::disk::{Disk, Stamp};
+use super::disk::Disk;
 use super::document;
+use super::files::{Files, Keep};
 use super::lint;
 use super::problem::{Problem, Problems, Severity};
 use super::spec::Config;
-use super::store::{Staged, Store};
+use super::store::Staged;
 use super::table::{Scope, Table};
-use super::text::{Place, Placed, Text};
-use crate::base::{Calendar, CategoryId, Name};
-use crate::category::list::kept::About;
-use crate::category::list::{self, Origin, Shelf, Watch};
+use super::text::Placed;
+use crate::base::{Calendar, Name};
+use crate::category::list::{self, Shelf, Watch};
 use crate::category::{Format, List, Seed};
 use crate::policy::Action;
 
@@ -46,17 +46,6 @@ impl Outcome {
         let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
         (errors, self.problems.len() - errors)
     }
-}
-
-/// What a reader does with the last good copies of lists in the state directory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Keep {
-    /// It looks at them where it may: a list that would be refused is told of.
-    Look,
-    /// It uses them and keeps new ones, as a running gateway does.
-    Write,
-    /// The same, and takes every list as it is: a person went back to how the files were.
-    Back,
 }
 
 /// Reads a configuration from disk. `now` tells which exceptions have expired.
@@ -118,7 +107,7 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
-        warn(&problems, &parts, &policy, now);
+        lint::all::warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
     let Files { seed, store, read, stamps, staged, .. } = files;
@@ -144,27 +133,13 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
     Outcome { config, problems: problems.into_sorted(&read), files: read }
 }
 
-/// Opens files, and remembers which.
-pub(super) struct Files<'a> {
-    shelf: &'a dyn Shelf,
-    /// What the keys of lists are made with.
-    pub(super) seed: Seed,
-    /// Where the last good copies of lists are.
-    store: Option<Store>,
-    keep: Keep,
-    problems: &'a Problems,
-    read: RefCell<Vec<Arc<Path>>>,
-    /// What the files were that lists were made of some time ago.
-    stamps: RefCell<Vec<Stamp>>,
-    /// Copies of lists that are to be kept if all is well.
-    staged: RefCell<Vec<Staged>>,
-}
-
 /// What `clearway.toml` says.
 pub(super) struct GatewayFile {
     pub(super) gateway: Gateway,
     pub(super) admin: Admin,
     pub(super) log: crate::account::Spec,
+    pub(super) process: super::spec::ProcessLog,
+    pub(super) telemetry: Option<crate::account::Collector>,
     pub(super) dns: crate::egress::Dns,
     /// Each answer of `[dns] hosts` where it stands.
     pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
@@ -193,156 +168,9 @@ pub(super) struct PolicyFile {
     pub(super) broken: bool,
 }
 
-impl Files<'_> {
-    /// The text of a file; where it cannot be read, that is recorded where the file was named.
-    pub(super) fn open(&self, path: &Path, named: Option<&Place>) -> Option<Arc<Text>> {
-        let file: Arc<Path> = Arc::from(path);
-        let bytes = self.shelf.bytes(path).map_err(|error| self.unreadable(&file, named, &error)).ok()?;
-        self.was_read(&file);
-        let (text, broken) = Text::decode(file, &bytes);
-        if let Some(at) = broken {
-            let end = text.text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-            let message = "the file is not UTF-8: this character cannot be read";
-            self.problems.syntax(&Place::new(&text, at..end), message, "save the file again as UTF-8", false);
-        }
-        Some(text)
-    }
-
-    /// Opens the store. Whoever may not look into it reads lists as they stand.
-    fn open_store(&mut self, state_dir: &Path, beside: &Path) {
-        let writes = self.keep != Keep::Look;
-        match Store::open(state_dir, beside, writes) {
-            Ok(store) => {
-                self.seed = store.seed;
-                self.store = Some(store);
-            }
-            Err(error) if writes => {
-                tracing::error!(%error, "no copies of lists are kept: the state directory cannot be used for them");
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// A list: as it stands, or where it has not changed or should not be used as it is, the last good copy. Where there
-    /// is none, why it cannot be read is recorded where it was named.
-    pub(super) fn list(&self, category: &CategoryId, draft: &ListDraft, watch: Watch<'_>) -> Option<List> {
-        let named = draft.file();
-        let file = self.store.as_ref().filter(|_| draft.url.is_some()).map(|store| store.fetched(category, &named));
-        let file = file.filter(|file| file.exists()).unwrap_or_else(|| named.clone());
-        let good = self.store.as_ref().and_then(|store| Some((store, store.newest(category, &named)?)));
-        let good = good.filter(|(_, (_, about))| about.format == draft.format.value);
-        let guard = match &watch {
-            Watch::Over(guard) => Some(guard.mark(&self.seed)),
-            Watch::For(..) | Watch::Tell(_) => None,
-        };
-        let shared: Arc<Path> = Arc::from(&*file);
-        self.was_read(&shared);
-        if let (Some((store, (copy, about))), Some(guard)) = (&good, guard)
-            && about.origin.guard == guard
-            // It may have been made of the file at `path` before one was fetched, or the other way round.
-            && about.origin.files.iter().any(|(made, ..)| made.starts_with(&file))
-            && about.origin.stands()
-            && let Some(list) = store.load(copy)
-        {
-            self.stamps.borrow_mut().extend(about.origin.files.iter().cloned());
-            return Some(list);
-        }
-        let read = list::read(&file, draft.format.value, self.shelf, &self.seed, watch);
-        let read = read.map(|list| List { path: Arc::from(&*named), ..list });
-        let refusal = match (read, &good) {
-            (Ok(list), good) => {
-                let known = good.as_ref().filter(|_| self.keep != Keep::Back);
-                let refusal = |about: &About| list.refusal(&about.counts, draft.max_change);
-                match known.and_then(|(_, (_, about))| refusal(about)) {
-                    Some(why) => why,
-                    None => {
-                        return Some(self.stage(category, &named, list, guard, draft.keep));
-                    }
-                }
-            }
-            (Err(error), Some(_)) => reason(&error),
-            (Err(error), None) if draft.url.is_some() && error.kind() == io::ErrorKind::NotFound => {
-                let message = "the list was not fetched yet, and there is no file to begin with: it is empty";
-                self.problems.warning(
-                    &draft.path.place,
-                    message,
-                    "put a first copy there, or wait until it is fetched",
-                );
-                return Some(List::empty(&named, draft.format.value));
-            }
-            (Err(error), None) => {
-                self.unreadable(&shared, Some(&draft.path.place), &error);
-                return None;
-            }
-        };
-        let message = format!("the list is not taken: {refusal}; the last good copy stays");
-        let hint = match refusal.starts_with("it is empty") {
-            true => "if that is meant, take the list out of the category".to_owned(),
-            false => {
-                format!("if that is meant, allow it here: `max_change = \"{}%\"`", draft.max_change.saturating_mul(10))
-            }
-        };
-        self.problems.warning(&draft.path.place, message, hint);
-        let list = good.and_then(|(store, (copy, _))| store.load(&copy))?;
-        Some(List { refused: Some(refusal), ..list })
-    }
-
-    /// Has a copy of a list ready to be kept. Its keys are left there.
-    fn stage(&self, category: &CategoryId, named: &Path, list: List, guard: Option<u64>, most: usize) -> List {
-        let Some(store) = &self.store else { return list };
-        let origin = Origin::of(list.files.iter().map(|file| &**file), guard.unwrap_or_default());
-        match store.stage(category, named, &list, &origin, most) {
-            Ok(Some((keys, staged))) => {
-                self.staged.borrow_mut().push(staged);
-                List { keys, ..list }
-            }
-            Ok(None) => list,
-            Err(error) => {
-                tracing::warn!(%error, list = %named.display(), "no copy of the list is kept");
-                list
-            }
-        }
-    }
-
-    fn was_read(&self, file: &Arc<Path>) {
-        if !self.read.borrow().contains(file) {
-            self.read.borrow_mut().push(file.clone());
-        }
-    }
-
-    fn unreadable(&self, file: &Arc<Path>, named: Option<&Place>, error: &io::Error) {
-        let hint = match (named, error.kind()) {
-            (_, io::ErrorKind::FileTooLarge) => "take out what nobody asks for, or split it",
-            (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
-                "name a regular file, or a link to one; nothing else is opened"
-            }
-            (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
-            (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",
-            (None, _) => {
-                "is the path right? It should lead to the file of a gateway, `clearway.toml`; `--help` says how to name it"
-            }
-            (Some(_), _) => "a relative path is relative to the file that names it",
-        };
-        let message = format!("cannot read {}: {}", super::value::quoted(&file.display().to_string()), reason(error));
-        match named {
-            Some(place) => self.problems.error(place, message, hint),
-            None => self.problems.unreadable(file, message, hint),
-        }
-    }
-}
-
-/// Why a file could not be read, as a person says it.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound if error.get_ref().is_none() => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 const IN_POLICY: &[&str] = &["default", "bank-holidays", "category", "group", "rule", "test"];
-const IN_GATEWAY: &[&str] = &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard"];
+const IN_GATEWAY: &[&str] =
+    &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard", "telemetry"];
 
 fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let text = files.open(path, None)?;
@@ -353,7 +181,8 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let mut root = Table::root(scope, &title(path), &document);
     let gateway = gateway::gateway(&mut root, path);
     let admin = gateway::admin(&mut root);
-    let log = account::log(&mut root, path);
+    let (log, process) = account::log(&mut root, path);
+    let telemetry = account::telemetry(&mut root, &gateway.name);
     let (dns, answers) = egress::dns(&mut root);
     let guard = egress::guard(&mut root);
     let listeners = listen::listeners(&mut root, &admin);
@@ -361,7 +190,21 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let tubes = tube::tubes(&mut root);
     let egresses = egress::egresses(&mut root);
     root.finish_with(IN_POLICY, "the policy file, which `[gateway] policy` names");
-    Some(GatewayFile { gateway, admin, log, dns, answers, guard, listeners, link, tubes, egresses, broken })
+    Some(GatewayFile {
+        gateway,
+        admin,
+        log,
+        process,
+        telemetry,
+        dns,
+        answers,
+        guard,
+        listeners,
+        link,
+        tubes,
+        egresses,
+        broken,
+    })
 }
 
 fn policy_file(parts: &GatewayFile, files: &Files<'_>) -> PolicyFile {
@@ -423,46 +266,6 @@ fn check(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile) {
     policy::check(problems, &policy.rules, &policy.tests, &known);
 }
 
-/// Records what is legal and surely wrong. Parts with mistakes in them are left out: what they say is not what is meant.
-fn warn(problems: &Problems, parts: &GatewayFile, policy: &PolicyFile, now: Timestamp) {
-    // What nothing uses may be what a name with a mistake in it meant.
-    if problems.errors() == 0 {
-        lint::tube::unused(problems, &parts.tubes, &policy.categories, &policy.rules);
-        lint::egress::unused(problems, &parts.egresses, &parts.tubes);
-    }
-    lint::listen::open_to_all(problems, &parts.listeners);
-    lint::listen::admin_for_all(problems, &parts.admin);
-    lint::egress::denied_answers(problems, &parts.answers, &parts.guard);
-    if !parts.broken {
-        lint::tube::ceilings(problems, &parts.link, &parts.tubes);
-        lint::tube::floors(problems, &parts.link, &parts.tubes);
-        lint::tube::hidden_peaks(problems, &parts.tubes);
-        lint::tube::inner_priorities(problems, &parts.tubes);
-    }
-    if policy.broken {
-        return;
-    }
-    let today = policy.calendar.local(now).date();
-    if !policy.faulty {
-        lint::category::unused(problems, &policy.categories, &policy.rules);
-        lint::calendar::bank_holidays(problems, &policy.bank_holidays, &policy.rules, &parts.tubes, today);
-    }
-    lint::category::two_tubes(problems, &policy.categories);
-    lint::category::lifted(problems, &policy.categories, &policy.rules, today);
-    lint::category::empty_clinical(problems, &policy.categories, &parts.tubes);
-    lint::list::formats(problems, &policy.categories);
-    lint::list::rejected(problems, &policy.categories);
-    lint::list::public_suffixes(problems, &policy.categories);
-    lint::list::notices(problems, &policy.categories, &policy.rules, policy.default);
-    lint::client::groups(problems, &policy.groups);
-    lint::rule::expired(problems, &policy.rules, today);
-    lint::rule::closed(problems, &policy.rules, &policy.calendar, now);
-    lint::rule::covered(problems, &policy.rules, today);
-    lint::rule::untranslated(problems, &policy.rules, today);
-    lint::rule::double_windows(problems, &policy.rules);
-    lint::rule::blocks_with_tube(problems, &policy.rules);
-}
-
 fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Path>>) -> Config {
     let tubes: Vec<_> = parts.tubes.iter().map(tube::Draft::tube).collect();
     Config {
@@ -473,6 +276,8 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         upgrade_drain: parts.gateway.upgrade_drain,
         admin: parts.admin.address,
         log: parts.log,
+        process: parts.process,
+        telemetry: parts.telemetry,
         listeners: parts.listeners.into_iter().map(|draft| draft.spec).collect(),
         egress: crate::egress::Spec {
             egresses: parts.egresses.into_iter().map(|draft| draft.egress).collect(),

@@ -26,6 +26,10 @@ pub struct Config {
     pub admin: SocketAddr,
     /// `[log]`.
     pub log: account::Spec,
+    /// What the process says of itself, of `[log]` too.
+    pub process: ProcessLog,
+    /// `[telemetry]`; `None` where no collector is named.
+    pub telemetry: Option<account::Collector>,
     /// `[[listener]]`; at least one.
     pub listeners: Vec<listen::Spec>,
     /// `[egress]`, `[dns]`, `[guard]`.
@@ -49,13 +53,34 @@ pub struct Config {
 }
 
 impl Config {
-    /// The file of the access log; `None` where it goes to standard output.
+    /// The file of the access log; `None` where it goes to standard output or to journald.
     pub fn access_log(&self) -> Option<&Path> {
         match &self.log.access {
             account::Access::File(path) => Some(path),
-            account::Access::Stdout => None,
+            account::Access::Stdout | account::Access::Journald => None,
         }
     }
+}
+
+/// Where the process says what it does, and how much of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessLog {
+    /// Where.
+    pub place: LogPlace,
+    /// The least that is said; `None`: what the environment's RUST_LOG has, or `info`. RUST_LOG comes before it.
+    pub level: Option<&'static str>,
+}
+
+/// Where a log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogPlace {
+    /// Standard error.
+    #[default]
+    Stderr,
+    /// The journal of systemd, with fields.
+    Journald,
+    /// A file, opened again on reload.
+    File(PathBuf),
 }
 
 /// A list that is fetched.

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::limits::Descriptors;
 use crate::config::Config;
-use crate::egress::{self, Egresses, Origins, Resolver};
+use crate::egress::{self, Condition, Egresses, Healths, Origins, Resolver};
 use crate::flow::{Current, Parts, Plan, Way, Ways};
 
 /// The plan of a configuration: all that judging needs, and nothing that touches the network.
@@ -33,6 +33,8 @@ pub fn plan(config: &Config, generation: u64) -> io::Result<Plan> {
 pub struct Builder {
     clear: Kept,
     rest: Kept,
+    /// How the ways out fare, in both compartments together.
+    healths: Healths,
     /// Owns the connections to origins. They are no flows: a drain does not wait for idle ones.
     tasks: TaskTracker,
 }
@@ -56,7 +58,7 @@ impl Builder {
         let kept = |origins| Kept { origins, resolver: Mutex::default(), names, spare: spare() };
         let clear = Origins::new(tasks.clone(), idle);
         let rest = clear.beside(idle);
-        Builder { clear: kept(clear), rest: kept(rest), tasks }
+        Builder { clear: kept(clear), rest: kept(rest), healths: Healths::default(), tasks }
     }
 
     /// Closes idle connections to origins and waits for those of flows that have been ended.
@@ -67,16 +69,22 @@ impl Builder {
         self.tasks.wait().await;
     }
 
+    /// How each way out fares.
+    pub fn conditions(&self) -> Vec<Condition> {
+        self.healths.conditions()
+    }
+
     /// A plan with its ways out.
     pub fn build(&self, config: &Config, plan: Plan) -> Current {
-        let ways = Ways { clear: self.clear.way(&config.egress), rest: self.rest.way(&config.egress) };
+        let way = |kept: &Kept| kept.way(&config.egress, &self.healths);
+        let ways = Ways { clear: way(&self.clear), rest: way(&self.rest) };
         Current { plan: Arc::new(plan), ways }
     }
 }
 
 impl Kept {
-    fn way(&self, spec: &egress::Spec) -> Way {
-        let egresses = Egresses::new(spec, self.resolver(&spec.dns), Arc::clone(&self.spare));
+    fn way(&self, spec: &egress::Spec, healths: &Healths) -> Way {
+        let egresses = Egresses::new(spec, self.resolver(&spec.dns), Arc::clone(&self.spare), healths);
         Way { egresses, origins: self.origins.clone() }
     }
 

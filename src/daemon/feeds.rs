@@ -143,6 +143,11 @@ impl Daemon {
     }
 }
 
+/// When the server of a list was last asked with success. Reads a small file.
+pub(super) fn asked(feed: &Feed) -> Option<Timestamp> {
+    Note::of(&feed.into).filter(|note| note.url == feed.url).map(|note| note.asked)
+}
+
 /// What was fetched of a list was put back to what it was: it is asked for again when it would have been, and whole.
 ///
 /// # Errors

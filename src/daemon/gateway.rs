@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::account::{Known, LinkLevel, ListFacts, Meter, Refusals};
-use crate::base::{CategoryId, Direction, Rate, RuleId, TubeId, clock};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::account::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, Refusals};
+use crate::base::{CategoryId, Direction, EgressId, Rate, RuleId, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
+use crate::egress::Condition;
+use crate::egress::egresses::SYSTEM;
 use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
@@ -18,7 +23,7 @@ use crate::portal::{
 };
 use crate::tube::Reading;
 
-use super::feeds::Feeds;
+use super::feeds::{self, Feeds};
 use super::reload::{Cause, Refused, Reloaded};
 use super::run::Daemon;
 
@@ -109,8 +114,12 @@ impl Gateway for Seen {
     fn metrics(&self) -> String {
         let carrier = &self.0.carrier;
         let meter = carrier.account.meter();
-        let now = clock::now();
+        let (now, wall) = (clock::now(), clock::wall());
+        let plan = Arc::clone(&carrier.current().plan);
         for reading in carrier.tubes.readings(now) {
+            if let Some(tube) = plan.tubes.tube(&reading.tube) {
+                meter.standing_reading(&tube.id, tube.priority, tube.peak_at(wall, &plan.calendar).is_some());
+            }
             meter.admission_reading(&reading.tube, u64::from(reading.opening));
             for direction in Direction::BOTH {
                 let way = reading.way(direction);
@@ -121,7 +130,12 @@ impl Gateway for Seen {
             meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
         meter.probe_reading(carrier.tubes.probe(now));
-        meter.encode(clock::wall())
+        for Condition { egress, failing, connects } in self.0.builder.conditions() {
+            meter.egress_reading(&EgressLevel { egress, failing, connects });
+        }
+        let (open, most) = self.0.listeners.room();
+        meter.room_reading(open, most);
+        meter.encode(wall)
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
@@ -191,9 +205,14 @@ impl Daemon {
             Reloaded::Applied { .. } => (true, None),
             Reloaded::Refused(why) => (false, Some(why.to_string())),
         };
-        self.carrier.account.meter().reloaded(applied);
+        let time = clock::wall();
+        let meter = self.carrier.account.meter();
+        meter.reloaded(applied);
+        if applied {
+            meter.in_force(time);
+        }
         let result = if applied { "applied" } else { "refused" }.to_owned();
-        self.state().last_reload = Some(LastReload { time: clock::wall(), result, problem });
+        self.state().last_reload = Some(LastReload { time, result, problem });
     }
 }
 
@@ -207,11 +226,13 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
         tubes: config.tubes.tubes.iter().map(|tube| tube.id.clone()).collect(),
         rules: config.policy.rules.iter().map(|rule| rule.id.clone()).collect(),
         watching: watching(config).collect(),
+        exceptions: exceptions(config),
+        egresses: ways_out(config),
         lists: config
             .categories
             .categories
             .iter()
-            .flat_map(|category| category.lists.iter().map(|list| facts(&category.id, list, feeds)))
+            .flat_map(|category| category.lists.iter().map(|list| facts(config, &category.id, list, feeds)))
             .collect(),
     }
 }
@@ -253,8 +274,23 @@ fn refused_lists(config: &Config, feeds: &Feeds) -> Vec<RefusedList> {
     categories.flat_map(|category| category.lists.iter().filter_map(|list| refused(&category.id, list))).collect()
 }
 
-fn facts(category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {
+/// Rules with a last day, each with the midnight after it.
+fn exceptions(config: &Config) -> Vec<(RuleId, Timestamp)> {
+    let end = |last: Date| config.calendar.midnight(last.tomorrow().ok()?);
+    config.policy.rules.iter().filter_map(|rule| Some((rule.id.clone(), end(rule.expires?)?))).collect()
+}
+
+/// Every way out, the built-in one too.
+fn ways_out(config: &Config) -> Vec<EgressId> {
+    let mut ways: Vec<EgressId> = config.egress.egresses.iter().map(|egress| egress.id.clone()).collect();
+    ways.push(EgressId::from(SYSTEM));
+    ways
+}
+
+fn facts(config: &Config, category: &CategoryId, list: &category::List, feeds: &Feeds) -> ListFacts {
+    let feed = config.feeds.iter().find(|feed| feed.category == *category && *feed.path == *list.path);
     ListFacts {
+        fetched: feed.map(|feed| FetchFacts { refresh: feed.refresh, asked: feeds::asked(feed) }),
         category: category.clone(),
         list: list.path.display().to_string(),
         entries: list.counts.entries(),

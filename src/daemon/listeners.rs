@@ -98,13 +98,13 @@ impl Listeners {
         let bound = new.map(|spec| {
             let failed = |error| BindError { id: spec.id.clone(), address: spec.address, error };
             if let Some(at) = offered.iter().position(|offered| offered.suits(spec)) {
-                let socket = listen::adopt(offered.swap_remove(at).socket).map_err(failed)?;
+                let socket = listen::adopt(offered.swap_remove(at).socket, spec.mode).map_err(failed)?;
                 let local = socket.local_addr().map_err(failed)?;
                 return Ok((spec.clone(), Arc::new(socket), local));
             }
             let leaving = open.iter().filter(|open| !specs.iter().any(|spec| same(&open.spec, spec)));
             let overlaps = leaving.filter(|open| open.local.port() == spec.address.port()).map(|open| &*open.socket);
-            let socket = listen::bind_beside(spec.address, overlaps).map_err(failed)?;
+            let socket = listen::bind_beside(spec.address, spec.mode, overlaps).map_err(failed)?;
             let local = socket.local_addr().map_err(failed)?;
             Ok((spec.clone(), Arc::new(socket), local))
         });
@@ -138,8 +138,13 @@ impl Listeners {
             tracing::info!(listener = %spec.id, address = %local, "listening");
             let close = carrier.drain.child_token();
             let (id, named) = watch::channel(spec.id.clone());
-            let accepting =
-                accept(Arc::clone(carrier), Arc::clone(&socket), named, Arc::clone(&self.room), close.clone());
+            let accepting = accept(
+                Arc::clone(carrier),
+                Arc::clone(&socket),
+                (named, spec.mode),
+                Arc::clone(&self.room),
+                close.clone(),
+            );
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, id, local, socket, close });
         }
@@ -163,6 +168,11 @@ impl Listeners {
         self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()
     }
 
+    /// The connections that there are, and how many there may be.
+    pub fn room(&self) -> (usize, usize) {
+        (self.room.taken(), self.room.capacity())
+    }
+
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,7 +187,7 @@ fn same(open: &listen::Spec, spec: &listen::Spec) -> bool {
 async fn accept(
     carrier: Arc<Carrier>,
     socket: Arc<TcpListener>,
-    listener: watch::Receiver<ListenerId>,
+    (listener, mode): (watch::Receiver<ListenerId>, listen::Mode),
     room: Arc<Room>,
     close: CancellationToken,
 ) {
@@ -188,8 +198,18 @@ async fn accept(
         };
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
-        let entrance =
-            Entrance { listener: listener.borrow().clone(), client, filled, place, berth: berth.clone(), cut };
-        carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance));
+        let entrance = Entrance {
+            listener: listener.borrow().clone(),
+            client,
+            chosen: None,
+            filled,
+            place,
+            berth: berth.clone(),
+            cut,
+        };
+        match mode.via() {
+            None => carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance)),
+            Some(via) => carrier.bulkheads.carry(berth, flow::transparent(Arc::clone(&carrier), stream, entrance, via)),
+        }
     }
 }

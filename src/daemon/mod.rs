@@ -9,6 +9,7 @@ pub mod history;
 pub mod inside;
 pub mod limits;
 mod link;
+pub mod log;
 pub mod listeners;
 mod notify;
 mod probe;

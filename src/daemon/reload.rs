@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::build::plan;
 use super::history::{self, Entry, History};
 use super::listeners::BindError;
+use super::log;
 use super::run::{Daemon, warn};
 use super::threads::aside;
 use crate::base::clock;
@@ -171,12 +172,14 @@ impl Daemon {
         let bound = self.listeners.bind(&config.listeners, &self.carrier)?;
 
         // From here on nothing can fail.
+        log::apply(&config.process);
         warn(&outcome.problems);
         self.generation.store(generation, Ordering::Relaxed);
         told.at = clock::wall();
         self.carrier.replace(next, told.at);
         self.listeners.apply(&self.carrier, &config.listeners, bound);
         self.carrier.account.apply(&config.log, &config.calendar);
+        self.carrier.account.tell(config.telemetry.as_ref());
         self.state().config = config;
         self.describe();
         self.changed.notify_one();
@@ -204,9 +207,11 @@ impl Daemon {
         let (plan, mut config) = aside(making).await.ok_or(Refused::BrokeOff)??;
         let next = self.builder.build(&config, plan);
         config.categories.release();
+        log::apply(&config.process);
         self.generation.store(generation, Ordering::Relaxed);
         self.carrier.replace(next, clock::wall());
         self.carrier.account.apply(&config.log, &config.calendar);
+        self.carrier.account.tell(config.telemetry.as_ref());
         self.state().config = config;
         self.changed.notify_one();
         tracing::info!(generation, "read again, as the process that took over has");

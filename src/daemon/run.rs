@@ -21,7 +21,7 @@ use super::listeners::Listeners;
 use super::reload::Cause;
 use super::threads::{Threads, aside};
 use super::upgrade::{Door, Handed, Program, TakeError, Taken};
-use super::{edges, limits, link, notify, probe};
+use super::{edges, limits, link, log, notify, probe};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
@@ -117,6 +117,7 @@ fn run_with(path: &Path, taken: &mut Option<Taken>) -> Result<(), RunError> {
     let Some(config) = outcome.config else {
         return Err(RunError::Configuration(outcome.problems));
     };
+    log::apply(&config.process);
     warn(&outcome.problems);
     limits::hasten();
     let threads = Threads::start().map_err(|error| RunError::Machine("cannot start threads", error))?;
@@ -144,6 +145,7 @@ pub(super) fn warn(problems: &[Problem]) {
 
 pub(super) struct Signals {
     pub(super) reload: Signal,
+    pub(super) reopen: Signal,
     pub(super) drain: Signal,
     pub(super) stop: Signal,
 }
@@ -152,6 +154,7 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Signals {
             reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             drain: signal(SignalKind::terminate())?,
             stop: signal(SignalKind::interrupt())?,
         })
@@ -163,6 +166,7 @@ impl Daemon {
         std::fs::create_dir_all(&config.state_dir)
             .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
+        account.tell(config.telemetry.as_ref());
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
         let descriptors = limits::raise();
         let builder = Builder::new(descriptors);
@@ -193,6 +197,7 @@ impl Daemon {
             notify: notify::Notify::of_process(),
         });
         daemon.describe();
+        daemon.carrier.account.meter().in_force(daemon.started.1);
         Ok(daemon)
     }
 
@@ -323,12 +328,22 @@ impl Daemon {
                     let daemon = Arc::clone(self);
                     self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
                 }
+                _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => return Told::Drain,
                 () = self.draining.cancelled() => return Told::Drain,
                 () = self.carrier.handed.cancelled() => return Told::HandedOver,
                 _ = signals.stop.recv() => return Told::Stop,
             }
         }
+    }
+
+    /// Opens log files anew, for who has moved it away. That is no reload: the configuration need not be whole, and
+    /// the history tells of changes only.
+    pub(super) fn reopen_log(&self) {
+        let state = self.state();
+        self.carrier.account.apply(&state.config.log, &state.config.calendar);
+        log::apply(&state.config.process);
+        tracing::info!("log files are opened anew");
     }
 
     /// Takes nothing new and waits for open flows, for as long as the configuration says.
@@ -342,15 +357,23 @@ impl Daemon {
         self.listeners.close();
         self.carrier.drain.cancel();
         self.carrier.bulkheads.tasks.close();
-        tokio::select! {
-            () = async {
-                self.carrier.bulkheads.tasks.wait().await;
-                self.before_ends(patience).await;
-            } => tracing::info!("drained"),
-            () = tokio::time::sleep(patience) => {
-                tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+        let patience_left = tokio::time::sleep(patience);
+        tokio::pin!(patience_left);
+        let ended = async {
+            self.carrier.bulkheads.tasks.wait().await;
+            self.before_ends(patience).await;
+        };
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                () = &mut ended => return tracing::info!("drained"),
+                () = &mut patience_left => {
+                    return tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
+                }
+                _ = signals.stop.recv() => return tracing::warn!("told to stop while draining"),
+                // A log is turned over while tunnels of minutes and hours still end.
+                _ = signals.reopen.recv() => self.reopen_log(),
             }
-            _ = signals.stop.recv() => tracing::warn!("told to stop while draining"),
         }
     }
 

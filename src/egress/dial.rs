@@ -392,9 +392,17 @@ mod tests {
     fn a_denied_address_is_never_dialled_however_it_is_written() {
         let deny = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"];
         let denied = Fault::new(Side::Policy, Reason::AddressDenied);
-        for address in
-            ["127.0.0.1", "::ffff:127.0.0.1", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "::", "::ffff:0.0.0.0"]
-        {
+        let plain = ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "::"];
+        // An IPv4 address in an IPv6 one: mapped, by NAT64's two prefixes, by 6to4.
+        let within = [
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::7f00:1",
+            "2002:7f00:1::",
+        ];
+        for address in plain.into_iter().chain(within) {
             assert_eq!(order(&egress("a"), &deny, &[address]), Err(denied), "{address}");
             assert_eq!(order(&egress("a"), &deny, &[address, "192.0.2.1"]).unwrap(), ["192.0.2.1"], "{address}");
         }

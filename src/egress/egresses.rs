@@ -10,10 +10,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::dial::{Call, DialError, Reached, dial};
+use super::health::{Health, Healths};
 use super::parent;
-use super::resolve::Resolver;
+use super::resolve::{ResolveError, Resolver};
 use super::spec::{Buffers, Egress, Guard, Parent, Spec};
-use crate::base::{EgressId, Host, Side, Target, clock};
+use crate::base::{EgressId, Host, Name, Side, Target, clock};
 
 /// The ways out of one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ pub struct Egresses {
 #[derive(Debug)]
 struct Inner {
     egresses: HashMap<EgressId, Arc<Egress>>,
+    healths: HashMap<EgressId, Arc<Health>>,
     guard: Guard,
     resolver: Arc<Resolver>,
     /// Attempts to connect that may run beside each flow's first.
@@ -59,13 +61,14 @@ const SYSTEM_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Egresses {
     /// The ways out that a configuration describes, and the built-in one. Attempts to connect that run beside a flow's
-    /// first have a permit of `spare` each.
-    pub fn new(spec: &Spec, resolver: Arc<Resolver>, spare: Arc<Semaphore>) -> Self {
+    /// first have a permit of `spare` each; what becomes of connections is kept in `healths`.
+    pub fn new(spec: &Spec, resolver: Arc<Resolver>, spare: Arc<Semaphore>, healths: &Healths) -> Self {
         let mut egresses: HashMap<EgressId, Arc<Egress>> =
             spec.egresses.iter().map(|egress| (egress.id.clone(), Arc::new(egress.clone()))).collect();
         let system = |id: &EgressId| Arc::new(Egress::bare(id.clone(), SYSTEM_CONNECT_TIMEOUT));
         egresses.entry(EgressId::from(SYSTEM)).or_insert_with_key(system);
-        Egresses { inner: Arc::new(Inner { egresses, guard: spec.guard.clone(), resolver, spare }) }
+        let healths = egresses.keys().map(|id| (id.clone(), healths.of(id))).collect();
+        Egresses { inner: Arc::new(Inner { egresses, healths, guard: spec.guard.clone(), resolver, spare }) }
     }
 
     /// Connects to a target through an egress: directly, or by CONNECT through its parent.
@@ -74,10 +77,13 @@ impl Egresses {
     /// When the target is denied, not found, not reached in time, or refused by the parent.
     pub async fn tunnel(&self, id: &EgressId, target: &Target, buffers: Buffers) -> Result<Dialled, DialError> {
         let egress = self.egress(id)?;
-        match &egress.parent {
+        let attempt = self.health(egress).attempt(&target.host);
+        let dialled = match &egress.parent {
             None => self.direct(egress, target, buffers).await,
             Some(parent) => self.through(egress, parent, target, buffers).await,
-        }
+        };
+        attempt.ended(&dialled);
+        dialled
     }
 
     /// An egress by its name.
@@ -93,9 +99,35 @@ impl Egresses {
         target: &Target,
         buffers: Buffers,
     ) -> Result<Dialled, DialError> {
+        let attempt = self.health(egress).attempt(&target.host);
+        let dialled = self.parent(egress, parent, target, buffers).await;
+        attempt.ended(&dialled);
+        dialled
+    }
+
+    fn health(&self, egress: &Egress) -> Arc<Health> {
+        // Each egress has one from the start.
+        self.inner.healths.get(&egress.id).cloned().unwrap_or_default()
+    }
+
+    async fn parent(
+        &self,
+        egress: &Egress,
+        parent: &Parent,
+        target: &Target,
+        buffers: Buffers,
+    ) -> Result<Dialled, DialError> {
         self.permit_literal(target)?;
         let call = Call { side: Side::Parent, target: &parent.target, buffers, guard: None };
         Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
+    }
+
+    /// Whether a name has this address, or had it of late.
+    ///
+    /// # Errors
+    /// When it has none, or nobody could be asked.
+    pub async fn leads_to(&self, name: &Name, address: IpAddr) -> Result<bool, ResolveError> {
+        self.inner.resolver.leads_to(name, address).await
     }
 
     /// Whether this address may be dialled.
@@ -122,7 +154,7 @@ impl Egresses {
         target: &Target,
         buffers: Buffers,
     ) -> Result<Dialled, DialError> {
-        let mut dialled = self.to_parent(egress, parent, target, buffers).await?;
+        let mut dialled = self.parent(egress, parent, target, buffers).await?;
         let began = clock::now();
         let left = egress.connect_timeout.saturating_sub(dialled.connect);
         let opened = parent::open(&mut dialled.stream, parent, target, left).await;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
-use super::{Dns, Egress, Egresses, Guard, Parent, Resolver, Spec};
+use super::{Dns, Egress, Egresses, Guard, Healths, Parent, Resolver, Spec};
 use crate::base::{EgressId, Name, Target, clock};
 
 /// Waits for a condition; a test that waits longer has failed.
@@ -48,6 +48,7 @@ pub fn egresses(egresses: &[Egress], deny: &[&str]) -> Egresses {
         &Spec { egresses: egresses.to_vec(), dns, guard },
         resolver,
         Arc::new(tokio::sync::Semaphore::new(64)),
+        &Healths::default(),
     )
 }
 

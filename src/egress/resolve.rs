@@ -14,8 +14,9 @@ use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::known::Known;
 use super::spec::Dns;
-use crate::base::Name;
+use crate::base::{Name, clock};
 
 /// Looks names up. Those who ask for one name at the same time share one look-up.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Resolver {
     /// descriptor for each who asks for them.
     places: Semaphore,
     asked: Mutex<HashMap<Name, Weak<Shared>>>,
+    /// Of those that clients went to by themselves.
+    known: Mutex<Known>,
 }
 
 /// The answer to all who ask for one name at the same time.
@@ -76,6 +79,7 @@ impl Resolver {
             dns: servers(dns).and_then(client),
             places: Semaphore::new(at_once),
             asked: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -103,6 +107,29 @@ impl Resolver {
         let answer = answer.map_or(Err(ResolveError::TimedOut), Clone::clone);
         self.answered(name, &shared);
         answer
+    }
+
+    /// Whether a name has an address, or had it of late.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::addresses`].
+    pub async fn leads_to(&self, name: &Name, address: IpAddr) -> Result<bool, ResolveError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().has(name, address, clock::now()) {
+            return Ok(true);
+        }
+        let mut addresses = self.addresses(name).await?;
+        // One that was to be dialled did not wait for a family that was late.
+        if !addresses.iter().any(|found| found.to_canonical().is_ipv4() == address.is_ipv4())
+            && !self.hosts.contains_key(name)
+            && let Ok(dns) = &self.dns
+        {
+            let _place = self.places.acquire().await;
+            let kind = if address.is_ipv4() { RecordType::A } else { RecordType::AAAA };
+            addresses.extend(found(dns.lookup(format!("{name}."), kind).await).unwrap_or_default());
+        }
+        known().add(name, &addresses, clock::now());
+        Ok(addresses.iter().any(|found| found.to_canonical() == address))
     }
 
     fn shared(&self, name: &Name) -> Arc<Shared> {
@@ -278,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_is_silent_is_given_up_in_time() {
         let server = NameServer::start(answers(60)).await;
-        let began = crate::base::clock::now();
+        let began = clock::now();
         assert_eq!(with_server(&server).addresses(&name("silent.example")).await, Err(ResolveError::TimedOut));
         assert!(began.elapsed() < WHOLE + Duration::from_secs(1), "took {:?}", began.elapsed());
     }
@@ -333,10 +360,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_leads_to_the_addresses_that_it_has_and_had_of_late() {
+        let turns = std::sync::atomic::AtomicU8::new(0);
+        // Each answer names another server, and none lasts.
+        let turning = move |name: &str, kind: RecordType| match (name, kind) {
+            ("turns.example.", RecordType::A) => {
+                let turn = turns.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                Reply::Addresses(vec![[192, 0, 2, 10 + turn].into()], 0)
+            }
+            ("turns.example.", _) => Reply::Code(ResponseCode::NoError),
+            _ => answers(60)(name, kind),
+        };
+        let server = NameServer::start(turning).await;
+        let resolver = with_server(&server);
+        for (asked, address, expected) in [
+            ("both.example", "192.0.2.2", Ok(true)),
+            ("both.example", "2001:db8::1", Ok(true)),
+            ("both.example", "192.0.2.3", Ok(false)),
+            ("both.example", "2001:db8::2", Ok(false)),
+            ("intranet.example", "127.0.0.1", Ok(true)),
+            ("intranet.example", "::1", Ok(false)),
+            ("missing.example", "192.0.2.1", Err(ResolveError::NotFound)),
+            ("turns.example", "192.0.2.10", Ok(true)),
+            ("turns.example", "192.0.2.11", Ok(true)),
+            ("turns.example", "192.0.2.10", Ok(true)),
+            ("turns.example", "192.0.2.99", Ok(false)),
+        ] {
+            assert_eq!(resolver.leads_to(&name(asked), ip(address)).await, expected, "{asked} {address}");
+        }
+    }
+
+    #[tokio::test]
     async fn without_servers_only_the_hosts_table_answers() {
         let hosts = [(name("a.example"), vec![])].into();
-        let resolver =
-            Resolver { hosts, dns: Err("no servers".into()), places: Semaphore::new(1), asked: Mutex::default() };
+        let resolver = Resolver {
+            hosts,
+            dns: Err("no servers".into()),
+            places: Semaphore::new(1),
+            asked: Mutex::default(),
+            known: Mutex::default(),
+        };
         assert_eq!(resolver.addresses(&name("a.example")).await, Err(ResolveError::NotFound));
         assert_eq!(resolver.addresses(&name("b.example")).await, Err(ResolveError::Failed("no servers".into())));
     }

@@ -40,6 +40,11 @@ pub struct Egress {
     pub source_v6: Option<Ipv6Addr>,
     /// The interface it is bound to (SO_BINDTODEVICE, socket(7)).
     pub interface: Option<String>,
+    /// The router beyond the interface towards IPv4 targets. Packets find it by the machine's own routes, which
+    /// `clearway gateway nft` writes; no flow looks at it.
+    pub next_hop_v4: Option<Ipv4Addr>,
+    /// The same towards IPv6 targets.
+    pub next_hop_v6: Option<Ipv6Addr>,
     /// The firewall mark for policy routing (SO_MARK, socket(7)).
     pub fwmark: Option<u32>,
     /// The DSCP on every packet, 0 to 63 (RFC 2474).
@@ -58,6 +63,8 @@ impl Egress {
             source_v4: None,
             source_v6: None,
             interface: None,
+            next_hop_v4: None,
+            next_hop_v6: None,
             fwmark: None,
             dscp: None,
             parent: None,
@@ -110,12 +117,13 @@ impl Guard {
     }
 }
 
-/// The IPv4 address in one of 64:ff9b::/96 (NAT64) or 2002::/16 (6to4).
+/// The IPv4 address in one of 64:ff9b::/96 (NAT64), 64:ff9b:1::/96 (the same of a network's own, RFC 8215) or 2002::/16
+/// (6to4).
 fn embedded(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(address) = address else { return None };
     let [a, b, c, .., y, z] = address.segments();
     let (high, low) = match (a, b) {
-        (0x64, 0xff9b) if address.segments()[2..6] == [0; 4] => (y, z),
+        (0x64, 0xff9b) if matches!(address.segments()[2..6], [0 | 1, 0, 0, 0]) => (y, z),
         (0x2002, _) => (b, c),
         _ => return None,
     };

@@ -121,20 +121,22 @@ impl Carrier {
     fn judge(&self, live: &Live, at: Timestamp) -> Result<(Verdict, Arc<Pass>), End> {
         let current = self.current();
         let plan = &current.plan;
-        let About { listener, client, user, target, path } = &live.about;
+        let About { listener, client, user, target, path, chosen } = &live.about;
         if !plan.admits(listener, *client) {
             return Err(End::ClientNotAllowed);
         }
         let groups = plan.clients.groups_of(*client, user.as_deref());
         let mut state = live.state();
-        let (hello, path) = (state.hello.as_ref(), path.as_deref());
-        let question = Question { groups: &groups, target, path, hello, at };
+        let (said, path) = (state.said.as_ref(), path.as_deref());
+        let question = Question { groups: &groups, target, path, said, at };
         let mut verdict = plan.judge(&question);
+        let mut reached = chosen.map(|chosen| chosen.ip());
         if let Some((egress, peer)) = &state.left {
             verdict.egress = egress.clone();
-            if verdict.refusal.is_none() && peer.is_some_and(|peer| !plan.guard.permits(peer)) {
-                verdict.refuse(Reason::AddressDenied);
-            }
+            reached = reached.or(*peer);
+        }
+        if verdict.refusal.is_none() && reached.is_some_and(|reached| !plan.guard.permits(reached)) {
+            verdict.refuse(Reason::AddressDenied);
         }
         live.open.judged(Judgement {
             category: verdict.category.clone(),

@@ -1,4 +1,4 @@
-//! One absolute-form request and its answer.
+//! One request and its answer.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -61,7 +61,8 @@ pub async fn run(
     let client = http::upgrade_of(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let way = carrier.way_of(live);
     let admission = Leave { live, pass: &pass };
-    let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &live.about.target, &admission).await?;
+    let destination = live.about.destination();
+    let sender = way.origins.sender(&way.egresses, &verdict.egress, scheme, &destination, &admission).await?;
     let direct = !sender.through_parent();
     let connected = |peer: IpAddr, made: Option<Made>| {
         live.state().left = Some((verdict.egress.clone(), direct.then_some(peer)));

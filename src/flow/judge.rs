@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Plan;
-use crate::base::{CategoryId, Direction, EgressId, GroupId, Host, Name, Rate, Reason, RuleId, Target, TubeId};
+use crate::base::{CategoryId, Direction, EgressId, GroupId, Host, Rate, Reason, RuleId, Target, TubeId};
 use crate::category::Matches;
 use crate::policy::{self, Action, Rule};
 
@@ -19,8 +19,9 @@ pub struct Question<'a> {
     pub target: &'a Target,
     /// The path of a plain request, after its first `/`; none can be seen of a tunnel.
     pub path: Option<&'a str>,
-    /// The name that the first bytes of a tunnel say, where they say one.
-    pub hello: Option<&'a Name>,
+    /// What the flow says beside that: the name in the first bytes of a tunnel, or what a client that chose an address says
+    /// without having shown it to be true.
+    pub said: Option<&'a Host>,
     /// When.
     pub at: Timestamp,
 }
@@ -58,16 +59,12 @@ impl Verdict {
 }
 
 impl Plan {
-    /// Judges a flow. Where the first bytes name another host than the target, both are judged and the less favourable
+    /// Judges a flow. Where it says another host than its target beside it, both are judged and the less favourable
     /// verdict holds: nobody rides in the clinical tube by saying two things.
     pub fn judge(&self, question: &Question<'_>) -> Verdict {
         let asked = self.judge_host(&question.target.host, question);
-        let Some(name) = question.hello else { return asked };
-        let host = Host::Name(name.clone());
-        if host == question.target.host {
-            return asked;
-        }
-        let said = self.judge_host(&host, question);
+        let Some(host) = question.said.filter(|host| **host != question.target.host) else { return asked };
+        let said = self.judge_host(host, question);
         if self.favour(&said, question.at) < self.favour(&asked, question.at) { said } else { asked }
     }
 

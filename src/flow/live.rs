@@ -1,6 +1,7 @@
 //! The flows that are open now: each can be judged again, moved to another tube, or ended, from outside.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::end::End;
 use super::event::Event;
 use super::judge::Verdict;
 use crate::account::Open;
-use crate::base::{Direction, EgressId, Fault, ListenerId, Moment, Name, Reason, Side, Target, clock};
+use crate::base::{Direction, EgressId, Fault, Host, ListenerId, Moment, Reason, Side, Target, clock};
+use crate::listen::transparent;
 use crate::relay::Tally;
 use crate::tube::Pass;
 
@@ -27,10 +29,22 @@ pub struct About {
     pub client: IpAddr,
     /// As which user.
     pub user: Option<Arc<str>>,
-    /// For where.
+    /// For where, in the words that the flow is judged by.
     pub target: Target,
+    /// Where a client went that knows of no proxy: there, whatever name it goes by.
+    pub chosen: Option<SocketAddr>,
     /// The path of a plain request, where some list looks at paths. It goes no further than the judgement.
     pub path: Option<Box<str>>,
+}
+
+impl About {
+    /// What is dialled.
+    pub fn destination(&self) -> Cow<'_, Target> {
+        match self.chosen {
+            None => Cow::Borrowed(&self.target),
+            Some(chosen) => Cow::Owned(transparent::bare(chosen)),
+        }
+    }
 }
 
 /// One open flow. Shared by whoever carries its bytes; when the last of them lets go, its record is written.
@@ -66,8 +80,8 @@ pub struct Live {
 /// What a new plan may change.
 #[derive(Debug, Default)]
 pub struct State {
-    /// What the first bytes said.
-    pub hello: Option<Name>,
+    /// What the flow says beside its target; see [`super::Question`].
+    pub said: Option<Host>,
     /// The verdict in force.
     pub verdict: Option<Verdict>,
     /// The place in a tube.
@@ -265,7 +279,8 @@ mod tests {
         let (listener, client) = (ListenerId::from("staff"), IpAddr::from([10, 1, 2, 3]));
         let open = Arc::new(account.open(Arrival { listener: listener.clone(), client }));
         let (place, _) = Room::new(2).take(CancellationToken::new());
-        let about = About { listener, client, user: None, target: "nhs.uk:443".parse().unwrap(), path: None };
+        let about =
+            About { listener, client, user: None, target: "nhs.uk:443".parse().unwrap(), chosen: None, path: None };
         let turn = Turn::new(Arc::new(Phase::default()), place);
         registry.enter(about, open, (Berth::default(), CancellationToken::new()), turn)
     }

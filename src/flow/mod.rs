@@ -13,6 +13,8 @@ pub mod room;
 pub mod run;
 pub mod tunnel;
 pub mod exchange;
+pub mod claim;
+pub mod transparent;
 pub mod end;
 pub mod refuse;
 
@@ -22,3 +24,4 @@ pub use judge::{Question, Verdict};
 pub use plan::{Parts, Plan, Way, Ways};
 pub use room::{Place, Room};
 pub use run::{Entrance, serve};
+pub use transparent::serve as transparent;

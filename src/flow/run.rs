@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::{AnswerBody, Phased, Turn};
 use super::bulkhead::Berth;
 use super::carrier::Carrier;
+use super::claim::{self, Claim};
 use super::end::End;
 use super::judge::Verdict;
 use super::live::{About, Live};
@@ -43,6 +44,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
+    /// Where to, of a client that knows of no proxy.
+    pub chosen: Option<SocketAddr>,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
     pub filled: usize,
     /// Its place among the connections.
@@ -54,13 +57,19 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    fn arrival(&self) -> Arrival {
+    /// How long it may wait for a request.
+    pub(super) fn keep_alive(&self) -> Duration {
+        if self.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE }
+    }
+
+    /// As the record has it.
+    pub(super) fn arrival(&self) -> Arrival {
         Arrival { listener: self.listener.clone(), client: self.client.ip() }
     }
 
-    fn about(&self, ask: &Ask, path: Option<Box<str>>) -> About {
+    fn about(&self, target: Target, path: Option<Box<str>>) -> About {
         let (listener, client) = (self.listener.clone(), self.client.ip());
-        About { listener, client, user: None, target: ask.target().clone(), path }
+        About { listener, client, user: None, target, chosen: self.chosen, path }
     }
 }
 
@@ -69,7 +78,7 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entra
     if entrance.filled > 100 {
         return turn_away(&carrier, stream, &entrance).await;
     }
-    let keep_alive = if entrance.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE };
+    let keep_alive = entrance.keep_alive();
     let first = tokio::select! {
         first = connect::first_bytes(&mut stream, keep_alive) => first,
         () = carrier.drain.cancelled() => return,
@@ -89,7 +98,7 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entra
 }
 
 /// Serves requests; the first one has its answer where it was `refused` before.
-async fn serve_http(
+pub(super) async fn serve_http(
     (carrier, entrance): (Arc<Carrier>, Entrance),
     stream: (TcpStream, Bytes),
     (phase, keep_alive): (Arc<Phase>, Duration),
@@ -150,7 +159,7 @@ async fn at_once(
     open.asked(form.method.as_str(), form.target.as_ref());
     let gone = || open.ended(None, Fault::new(Side::Client, Reason::Reset));
     let reached = tokio::select! {
-        reached = reach(carrier, entrance, (&open, &turn), Ask::Tunnel(target)) => reached,
+        reached = reach(carrier, entrance, (&open, &turn), Claim::of(target)) => reached,
         // One that has sent more is there, even if that was all.
         () = connect::gone(&stream), if sent.is_empty() => {
             gone();
@@ -160,7 +169,10 @@ async fn at_once(
     match reached {
         Ok(reached) => {
             match stream.write_all(YES).await {
-                Ok(()) => reached.carry_from(stream, sent),
+                Ok(()) => {
+                    open.answered(200);
+                    reached.carry_from(stream, sent);
+                }
                 Err(_) => gone(),
             }
             None
@@ -200,8 +212,11 @@ async fn answer(
     phase: Arc<Phase>,
 ) -> Response<Phased> {
     let open = Arc::new(carrier.account.open(entrance.arrival()));
-    let (parts, body) = request.into_parts();
-    let asked = listen::ask(&parts);
+    let (mut parts, body) = request.into_parts();
+    let asked = match entrance.chosen {
+        None => listen::ask(&parts),
+        Some(chosen) => listen::transparent::ask(&mut parts, chosen),
+    };
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
     let turn = Turn::new(phase, Arc::clone(&entrance.place));
@@ -225,7 +240,15 @@ async fn carry(
     let admits = || carrier.admits(&entrance.listener, entrance.client.ip());
     let ask = asked.map_err(|error| if admits() { error.into() } else { End::ClientNotAllowed })?;
     let path = carrier.current().plan.sees_pages().then(|| path_of(&ask, &request)).flatten();
-    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, path)).await?;
+    let claim = match entrance.chosen {
+        None => Claim::of(ask.target().clone()),
+        // In a place of its own: every request would be as large as a look-up.
+        Some(chosen) => {
+            let said = claim::Said { host: Some(ask.target().host.clone()), hides: false };
+            Box::pin(claim::examine(carrier, entrance.client.ip(), chosen, said)).await
+        }
+    };
+    let (live, verdict, pass) = settle(carrier, entrance, account, (claim, path)).await?;
     tokio::select! {
         carried = async { match ask {
             // In a place of its own: a CONNECT seldom gets here, and every request would be as large as its state.
@@ -237,13 +260,13 @@ async fn carry(
 }
 
 /// The same for a tunnel, up to its origin.
-async fn reach(
+pub(super) async fn reach(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     account: (&Arc<Open>, &Arc<Turn>),
-    ask: Ask,
+    claim: Claim,
 ) -> Result<Reached, End> {
-    let (live, verdict, pass) = settle(carrier, entrance, account, (&ask, None)).await?;
+    let (live, verdict, pass) = settle(carrier, entrance, account, (claim, None)).await?;
     tokio::select! {
         reached = tunnel::reach(carrier, &live, &verdict, pass) => reached,
         fault = live.stopped() => Err(stopped(&live, fault)),
@@ -261,10 +284,18 @@ async fn settle(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     (open, turn): (&Arc<Open>, &Arc<Turn>),
-    (ask, path): (&Ask, Option<Box<str>>),
+    (claim, path): (Claim, Option<Box<str>>),
 ) -> Result<(Arc<Live>, Verdict, Arc<Pass>), End> {
     let connection = (entrance.berth.clone(), entrance.cut.clone());
-    let live = carrier.live.enter(entrance.about(ask, path), Arc::clone(open), connection, Arc::clone(turn));
+    if let Some(chosen) = entrance.chosen {
+        open.chose(chosen.ip(), &claim.target);
+    }
+    let about = entrance.about(claim.target, path);
+    let live = carrier.live.enter(about, Arc::clone(open), connection, Arc::clone(turn));
+    if let Some(said) = claim.said {
+        open.said(said.clone());
+        live.state().said = Some(said);
+    }
     let settled = carrier.settle(&live);
     // Refusals too are given where the flow belongs.
     entrance.berth.reached().await;

@@ -20,7 +20,7 @@ impl Plan {
     pub fn try_out(&self, test: &Test, now: Timestamp) -> Tried {
         let groups = self.groups_of(test.from, test.user.as_deref());
         let at = test.at.unwrap_or(now);
-        let verdict = self.judge(&Question { groups: &groups, target: &test.target, path: None, hello: None, at });
+        let verdict = self.judge(&Question { groups: &groups, target: &test.target, path: None, said: None, at });
         let wrong = differences(&test.expect, &verdict);
         Tried { verdict, wrong }
     }

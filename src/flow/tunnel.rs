@@ -17,7 +17,7 @@ use super::carrier::Carrier;
 use super::end::End;
 use super::judge::Verdict;
 use super::live::Live;
-use crate::base::{EgressId, Fault, Host, Name, Rate, Reason, Side, clock};
+use crate::base::{EgressId, Fault, Host, Rate, Reason, Side, clock};
 use crate::egress::{Buffers, Dialled};
 use crate::listen::Door;
 use crate::relay::{Look, Opening, Source, Tunnel, Window, window};
@@ -34,6 +34,7 @@ pub async fn open(
 ) -> Result<Response<AnswerBody>, End> {
     let reached = reach(carrier, live, verdict, pass).await?;
     let (client, berth) = (hyper::upgrade::on(&mut request), reached.flow.berth.clone());
+    live.open.answered(200);
     reached.carry(async move { stream_of(client.await.ok()?, &berth) });
     Ok(Response::new(body::empty()))
 }
@@ -64,6 +65,25 @@ pub async fn reach(
 }
 
 impl Reached {
+    /// Waits until the client or the origin says something, or closes: who did.
+    pub async fn spoken(&self, client: &TcpStream) -> Result<Side, Fault> {
+        if !self.dialled.early.is_empty() {
+            return Ok(Side::Origin);
+        }
+        tokio::select! {
+            biased;
+            // What it was woken for, if it was broken, is for who reads.
+            _ = client.readable() => Ok(Side::Client),
+            _ = self.dialled.stream.readable() => Ok(Side::Origin),
+            fault = self.flow.live.stopped() => Err(fault),
+        }
+    }
+
+    /// Nothing is to be carried after all.
+    pub fn end(self, fault: Fault) {
+        self.flow.live.end(fault);
+    }
+
     /// Leaves a task that carries the tunnel of a client that sent this after its request.
     pub fn carry_from(self, client: TcpStream, sent: Bytes) {
         let berth = self.flow.berth.clone();
@@ -73,7 +93,6 @@ impl Reached {
     /// Leaves a task that carries the tunnel: with the client's stream, and what it sent after its request.
     pub fn carry(self, client: impl Future<Output = Option<(TcpStream, Bytes)>> + Send + 'static) {
         let Reached { flow, dialled, window } = self;
-        flow.live.open.answered(200);
         let (bulkheads, berth) = (Arc::clone(&flow.carrier.bulkheads), flow.berth.clone());
         bulkheads.carry(berth, async move {
             let fault = flow.run(client, dialled, window).await;
@@ -86,7 +105,7 @@ async fn dial(carrier: &Carrier, live: &Live, pass: &Pass, egress: &EgressId) ->
     let opening = pass.open().await;
     live.open.admitted(opening.waited);
     let buffers = buffers(&opening);
-    let dialled = carrier.way_of(live).egresses.tunnel(egress, &live.about.target, buffers).await?;
+    let dialled = carrier.way_of(live).egresses.tunnel(egress, &live.about.destination(), buffers).await?;
     carrier.tubes.round_trip(dialled.peer.ip(), dialled.round_trip);
     live.open.connected(dialled.resolve + dialled.connect);
     live.state().left = Some((egress.clone(), (!dialled.parent).then(|| dialled.peer.ip())));
@@ -155,8 +174,8 @@ impl Opened {
         if let Err(fault) = tunnel.opening(&self.pass, &*self.live, opening, &mut look).await {
             return Ok(fault);
         }
-        if let Some(name) = self.other_name(hello)?
-            && let Some((other, window)) = self.judge_name(name).await?
+        if let Some(host) = self.other_name(hello)?
+            && let Some((other, window)) = self.judge_name(host).await?
         {
             if tunnel.replace_origin(other.stream).is_err() {
                 // The origin spoke before the client said where it really goes: what it began cannot go on elsewhere.
@@ -167,11 +186,13 @@ impl Opened {
         Ok(tunnel.run(&self.pass, &*self.live).await)
     }
 
-    /// The name that the first bytes say, where it is not the one that CONNECT said.
-    fn other_name(&self, hello: tls::Hello) -> Result<Option<Name>, End> {
+    /// The name that the first bytes say, where the flow was not judged by it yet.
+    fn other_name(&self, hello: tls::Hello) -> Result<Option<Host>, End> {
         match hello {
             tls::Hello::Client { name: Some(name), .. } => {
-                Ok((self.live.about.target.host != Host::Name(name.clone())).then_some(name))
+                let host = Host::Name(name);
+                let known = self.live.about.target.host == host || self.live.state().said.as_ref() == Some(&host);
+                Ok((!known).then_some(host))
             }
             tls::Hello::Client { name: None, .. } | tls::Hello::NotTls => Ok(None),
             // The origin might make something of it that we cannot, a blocked name among other things.
@@ -184,11 +205,11 @@ impl Opened {
 
     /// Judges the flow again by the name in its first bytes. Where that verdict leaves by another egress, so does the
     /// flow.
-    async fn judge_name(&self, name: Name) -> Result<Option<(Dialled, Window)>, End> {
-        self.live.open.sni(name.clone());
+    async fn judge_name(&self, host: Host) -> Result<Option<(Dialled, Window)>, End> {
+        self.live.open.said(host.clone());
         let left = {
             let mut state = self.live.state();
-            state.hello = Some(name);
+            state.said = Some(host);
             state.left.take()
         };
         let (verdict, _) = self.carrier.settle(&self.live)?;

@@ -48,6 +48,9 @@ pub enum AskError {
     /// Sent as if to an origin server.
     #[error("this is a proxy: the request must name a whole URL, or use CONNECT")]
     NotForAProxy,
+    /// CONNECT on its way to another machine.
+    #[error("this machine is no proxy for clients that ask it to be one")]
+    NoProxyHere,
     /// A URL that a proxy does not fetch.
     #[error("the scheme must be http or https")]
     Scheme,

@@ -1,5 +1,6 @@
 //! Listening sockets: from a connection to a request and what it asks for. Nothing here knows a category, a rule or a
-//! tube; `explicit` hands each request to whoever carries flows.
+//! tube; `explicit` hands each request to whoever carries flows, `transparent` says where a client wanted to go that knows of
+//! no proxy.
 
 pub mod accept;
 pub mod connect;
@@ -7,9 +8,10 @@ pub mod door;
 pub mod explicit;
 pub mod socket;
 pub mod spec;
+pub mod transparent;
 
 pub use accept::accept;
 pub use door::Door;
 pub use explicit::{Ask, AskError, ask};
 pub use socket::{adopt, bind, bind_beside};
-pub use spec::{Mode, Spec};
+pub use spec::{Mode, Spec, Via};

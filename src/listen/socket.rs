@@ -7,6 +7,8 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
+use super::spec::{Mode, Via};
+
 /// Connections that may wait to be accepted: a bell rings for everyone at once. The kernel lowers it to
 /// net.core.somaxconn (listen(2)).
 const BACKLOG: i32 = 4096;
@@ -20,8 +22,8 @@ const KEEPALIVE: TcpKeepalive =
 ///
 /// # Errors
 /// What bind(2) or listen(2) said.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    bind_beside(address, [])
+pub fn bind(address: SocketAddr, mode: Mode) -> io::Result<TcpListener> {
+    bind_beside(address, mode, [])
 }
 
 /// The same, beside sockets of this process that are about to close: a listener may move from one address of the
@@ -31,6 +33,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// What bind(2) or listen(2) said.
 pub fn bind_beside<'a>(
     address: SocketAddr,
+    mode: Mode,
     leaving: impl IntoIterator<Item = &'a TcpListener>,
 ) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -39,6 +42,9 @@ pub fn bind_beside<'a>(
     if address.is_ipv6() {
         // A wildcard in one family must not silently take the other too.
         socket.set_only_v6(true)?;
+    }
+    if mode.via() == Some(Via::Tproxy) {
+        take_for_others(&socket, address)?;
     }
     socket.set_nonblocking(true)?;
     // What is accepted has these too (tcp(7)). A proxy that waits to fill packets adds its wait to everybody's.
@@ -58,13 +64,24 @@ pub fn bind_beside<'a>(
 ///
 /// # Errors
 /// When it is no socket that can listen.
-pub fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+pub fn adopt(socket: std::net::TcpListener, mode: Mode) -> io::Result<TcpListener> {
+    let socket = Socket::from(socket);
+    if mode.via() == Some(Via::Tproxy) {
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
+        take_for_others(&socket, address)?;
+    }
     let options = SockRef::from(&socket);
     options.set_tcp_nodelay(true)?;
     options.set_tcp_keepalive(&KEEPALIVE)?;
     options.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket)
+    TcpListener::from_std(socket.into())
+}
+
+/// Has a socket take connections to addresses that are not this machine's (ip(7), IP_TRANSPARENT).
+fn take_for_others(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    let set = if address.is_ipv6() { socket.set_ip_transparent_v6(true) } else { socket.set_ip_transparent_v4(true) };
+    set.map_err(|error| io::Error::other(format!("`via = \"tproxy\"` needs CAP_NET_ADMIN: {error}")))
 }
 
 fn share(socket: &Socket, leaving: &[SockRef<'_>], shared: bool) -> io::Result<()> {
@@ -81,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_accepted_sends_at_once_and_finds_out_who_vanished() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), Mode::Explicit).unwrap();
         let _dialled = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         let socket = SockRef::from(&accepted);
@@ -93,11 +110,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_moves_from_one_address_to_all_without_letting_anybody_else_in() {
-        let old = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let old = bind("127.0.0.1:0".parse().unwrap(), Mode::Explicit).unwrap();
         let wide = SocketAddr::from(([0, 0, 0, 0], old.local_addr().unwrap().port()));
-        assert_eq!(bind(wide).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let new = bind_beside(wide, [&old]).unwrap();
-        assert_eq!(bind(wide).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(bind(wide, Mode::Explicit).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let new = bind_beside(wide, Mode::Explicit, [&old]).unwrap();
+        assert_eq!(bind(wide, Mode::Explicit).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(old);
         let dialled = tokio::net::TcpStream::connect(("127.0.0.1", wide.port())).await.unwrap();
         let (_, peer) = new.accept().await.unwrap();

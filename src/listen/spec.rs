@@ -22,6 +22,17 @@ pub struct Spec {
 pub enum Mode {
     /// An HTTP proxy: CONNECT and absolute-form requests (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2).
     Explicit,
+    /// Clients know of no proxy; the kernel brings their connections here.
+    Transparent(Via),
+}
+
+/// How the kernel brings connections that were on their way elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// As they are: an accepted socket's own address is where the client wanted to go (Linux' tproxy.rst).
+    Tproxy,
+    /// With another destination, which connection tracking remembers.
+    Redirect,
 }
 
 impl Mode {
@@ -29,6 +40,15 @@ impl Mode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Mode::Explicit => "explicit",
+            Mode::Transparent(_) => "transparent",
+        }
+    }
+
+    /// How connections are brought, where clients know of no proxy.
+    pub const fn via(self) -> Option<Via> {
+        match self {
+            Mode::Explicit => None,
+            Mode::Transparent(via) => Some(via),
         }
     }
 }

@@ -114,7 +114,8 @@ fn a_peak_that_begins_while_two_processes_share_a_tube_holds_for_both_together()
     let at = |time: &str| format!("2026-11-24T{time}:00Z").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (new, old, mut lead) = (Side::new(), Side::new(), Lead::default());
-    [&new, &old].map(|side| side.tubes.apply(&peaked, &calendar, at("11:59")));
+    new.tubes.apply(&peaked, &calendar, at("11:59"));
+    old.tubes.apply(&peaked, &calendar, at("11:59"));
     let _crowds = [new.crowd(5, &runtime), old.crowd(5, &runtime)];
     let second = Duration::from_secs(1);
     share(&new, &old, &mut lead, second / 2);

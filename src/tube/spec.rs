@@ -26,6 +26,8 @@ pub struct Link {
     pub probe: Option<IpAddr>,
     /// Hold back when a queue stands.
     pub adapt: bool,
+    /// The most that may go past the gateway; only the packet-level companion asks.
+    pub rest: Limit,
 }
 
 impl Link {
@@ -112,9 +114,14 @@ impl Spec {
 }
 
 impl Tube {
+    /// The peak that is on at a moment.
+    pub fn peak_at(&self, at: Timestamp, calendar: &Calendar) -> Option<&Peak> {
+        self.peak.iter().find(|peak| peak.when.covers(at, calendar))
+    }
+
     /// The ceiling at a moment.
     pub fn ceiling_at(&self, at: Timestamp, calendar: &Calendar) -> Limit {
-        match self.peak.iter().find(|peak| peak.when.covers(at, calendar)) {
+        match self.peak_at(at, calendar) {
             Some(peak) => {
                 Limit { down: peak.ceiling.down.or(self.ceiling.down), up: peak.ceiling.up.or(self.ceiling.up) }
             }

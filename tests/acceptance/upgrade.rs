@@ -1,5 +1,6 @@
 //! A running gateway is replaced by another program: nobody on the network notices, and both together keep the rules.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -172,15 +173,37 @@ fn five_hundred_tunnels_and_two_hundred_connections_a_second_notice_nothing_and_
         let until_now = down[0].elapsed();
         let (came, wrong) = visitors.end().await;
         println!("{came} visits, {} wrong; the upgrade took {took:?}", wrong.len());
+        let spans = [(from, before), (before, opened), (opened, until_now)];
+        keeps("internet down", &[&down[0], &down[1]], INTERNET, &spans);
+        keeps("internet up", &[&news.meter, &social.meter], INTERNET, &spans);
+        assert!(wrong.is_empty(), "{} of {came} visits: {:#?}", wrong.len(), &wrong[..wrong.len().min(10)]);
+        assert!(old != new && alive(old) && alive(new));
+        let told = tokio::task::block_in_place(|| status(&world));
+        assert_eq!((told["pid"].as_u64(), told["before"]["pid"].as_u64()), (Some(new.into()), Some(old.into())));
+        assert_eq!(told["before"]["flows"].as_u64(), Some(TUNNELS), "{told}");
+        assert_eq!(told["flows"]["internet"].as_u64(), Some(NEW_TUNNELS), "{told}");
+        assert!(
+            tunnels.iter().all(|tunnel| !tunnel.is_over() && tunnel.meter.total() > 0),
+            "a tunnel starved or broke"
+        );
+
+        // All of them come to a proper end, of which the first process hears by a reload of the second.
+        tokio::task::block_in_place(|| world.reload(&estate("10 Gbit/s", "10 Gbit/s")));
+        for tunnel in tunnels {
+            let seed = tunnel.seed;
+            let here = tunnel.close().await;
+            let there = [&news, &social, &clinic][kind_of(seed)].end(seed);
+            assert!(here.whole && here.intact && there.whole && there.intact, "{seed}: {here:?} {there:?}");
+            assert_eq!((here.sent, there.sent), (there.received, here.received), "{seed}");
+        }
         tokio::task::block_in_place(|| {
             assert_eq!(world.ended(PATIENCE).code(), Some(0));
             until(PATIENCE, "the new one to be alone", || status(&world)["before"].is_null().then_some(()));
             let records = world.records();
-            let numbers: std::collections::BTreeSet<_> =
-                records.iter().map(|record| record.text("flow").to_owned()).collect();
+            let numbers: BTreeSet<_> = records.iter().map(|record| record.text("flow").to_owned()).collect();
             assert_eq!(numbers.len(), records.len(), "no two flows have one name");
-            let finished = records.iter().filter(|record| record.text("method") == "CONNECT").count() as u64;
-            assert_eq!(finished, TUNNELS + NEW_TUNNELS);
+            let tunnels = records.iter().filter(|record| record.text("method") == "CONNECT").count() as u64;
+            assert_eq!(tunnels, TUNNELS + NEW_TUNNELS);
         });
     });
 }

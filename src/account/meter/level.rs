@@ -24,6 +24,8 @@ pub(super) struct Levels {
     limit: GaugeVec,
     used: GaugeVec,
     admission: IntGaugeVec,
+    priority: IntGaugeVec,
+    peak: IntGaugeVec,
     link_queue: GaugeVec,
     link_limit: GaugeVec,
     link_used: GaugeVec,
@@ -48,6 +50,16 @@ impl Levels {
             admission: vectors.gauge(
                 "clearway_tube_admission_waiting",
                 "Connections of the tube's flows that wait to be made until it has room for what they bring.",
+                &["tube"],
+            )?,
+            priority: vectors.gauge(
+                "clearway_tube_priority",
+                "In which turn the tube is served; 0 is clear: it waits for no other.",
+                &["tube"],
+            )?,
+            peak: vectors.gauge(
+                "clearway_tube_peak",
+                "1 while a peak of the tube is on, so that its other ceiling holds; else 0.",
                 &["tube"],
             )?,
             link_queue: vectors.level(
@@ -78,6 +90,13 @@ impl Levels {
         self.limit.reset();
         self.used.reset();
         self.admission.reset();
+        self.priority.reset();
+        self.peak.reset();
+    }
+
+    pub(super) fn standing(&self, tube: &TubeId, priority: u8, peak: bool) {
+        gauge(&self.priority, &[tube.as_str()], i64::from(priority));
+        gauge(&self.peak, &[tube.as_str()], i64::from(peak));
     }
 
     pub(super) fn tube(&self, tube: &TubeId, direction: Direction, limit: Option<u64>, used: u64) {

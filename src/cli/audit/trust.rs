@@ -54,7 +54,7 @@ impl Trust {
 }
 
 fn asked(target: &Target, at: Timestamp) -> Question<'_> {
-    Question { groups: &[], target, path: None, hello: None, at }
+    Question { groups: &[], target, path: None, said: None, at }
 }
 
 /// Gives every Trust a name of its own: where several gateways are called `gw1`, each is told by its folder too, and

@@ -127,7 +127,7 @@ impl Judging<'_> {
         let target = Target { host, port: 443 };
         let mut changes: Vec<Change> = Vec::new();
         for (word, at) in self.times {
-            let question = Question { groups: &[], target: &target, path: None, hello: None, at: *at };
+            let question = Question { groups: &[], target: &target, path: None, said: None, at: *at };
             let (old, new) = (self.old.plan.judge(&question), self.new.plan.judge(&question));
             if differ(&old, &new) {
                 let (old, new) = (Answer::of(&old), Answer::of(&new));
@@ -168,7 +168,7 @@ impl Judging<'_> {
 /// The protected category that has a target.
 fn protected_by(plan: &Plan, side: &Side, target: &Target) -> Option<String> {
     let at = Timestamp::UNIX_EPOCH;
-    let question = Question { groups: &[], target, path: None, hello: None, at };
+    let question = Question { groups: &[], target, path: None, said: None, at };
     let matches = plan.classify(&question);
     let protected =
         |id| side.config.categories.categories.iter().any(|category| category.protected && category.id == id);

@@ -175,7 +175,7 @@ fn count(old: &Side, new: &Side, text: &[u8], each: bool, tell: &mut dyn FnMut(u
 
 impl Count {
     fn judge(&mut self, old: &Side, new: &Side, record: &Record<'_>, each: bool) {
-        let Some((target, hello, at)) = record.asked() else {
+        let Some((target, said, at)) = record.asked() else {
             self.skipped += 1;
             return;
         };
@@ -183,7 +183,7 @@ impl Count {
             // A pseudonym is in no group: who it was, the log does not say.
             let client = record.client.parse::<IpAddr>().ok();
             let groups = side.plan.groups_of(client, record.user);
-            side.plan.judge(&Question { groups: &groups, target: &target, path: None, hello: hello.as_ref(), at })
+            side.plan.judge(&Question { groups: &groups, target: &target, path: None, said: said.as_ref(), at })
         };
         self.flows += 1;
         let (before, now) = (answer(old), answer(new));

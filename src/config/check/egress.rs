@@ -1,7 +1,7 @@
 //! `[egress.NAME]`, `[dns]` and `[guard]`.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -44,7 +44,13 @@ pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Draft> {
 }
 
 fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
-    let (source_v4, source_v6) = sources(&mut table);
+    let (source_v4, source_v6) = both_families(&mut table, "source");
+    let at = table.value("next_hop").map(|value| value.place);
+    let (next_hop_v4, next_hop_v6) = both_families(&mut table, "next_hop");
+    if let Some(at) = at.filter(|_| !table.has("fwmark") || !table.has("interface")) {
+        let hint = "name both, so that `clearway gateway nft` can write the route; or leave `next_hop` out";
+        table.scope.problems.error(&at, "`next_hop` has no effect without `fwmark` and `interface`", hint);
+    }
     let connect_timeout = table.take::<Span>("connect_timeout");
     if let Some(Placed { value: Span(Duration::ZERO), place }) = &connect_timeout {
         let hint = "for example `connect_timeout = \"10 s\"`";
@@ -57,6 +63,8 @@ fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
         source_v4,
         source_v6,
         interface: interface(&mut table),
+        next_hop_v4,
+        next_hop_v6,
         fwmark: table.take::<u32>("fwmark").map(|mark| mark.value),
         dscp: table.take::<Dscp>("dscp").map(|dscp| dscp.value.0),
         parent: parent.map(|parent| parent.value),
@@ -66,20 +74,27 @@ fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
     Draft { egress, name: name.place, parent: at }
 }
 
-fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>) {
+/// One address of each family at most.
+fn both_families(table: &mut Table<'_>, key: &'static str) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
     let (mut v4, mut v6) = (None, None);
-    for Placed { value, place } in table.one_or_list::<IpAddr>("source").unwrap_or_default() {
+    for Placed { value, place } in table.one_or_list::<IpAddr>(key).unwrap_or_default() {
         let first = match value {
             IpAddr::V4(address) => v4.replace(address).is_none(),
             IpAddr::V6(address) => v6.replace(address).is_none(),
         };
         if !first {
             let hint = "name at most one IPv4 and one IPv6 address";
-            table.scope.problems.error(&place, "`source` has two addresses of one family", hint);
+            table.scope.problems.error(&place, format!("`{key}` has two addresses of one family"), hint);
         }
         if value.is_unspecified() || value.is_multicast() {
-            let hint = "name an address of this machine, or leave `source` out for the system's choice";
-            table.scope.problems.error(&place, format!("no connection can leave from {value}"), hint);
+            let (message, hint) = match key {
+                "source" => (
+                    format!("no connection can leave from {value}"),
+                    "name an address of this machine, or leave `source` out for the system's choice",
+                ),
+                _ => (format!("{value} is no router"), "name the router beyond the interface"),
+            };
+            table.scope.problems.error(&place, message, hint);
         }
     }
     (v4, v6)

@@ -9,7 +9,7 @@ use crate::config::problem::Problems;
 use crate::config::table::Table;
 use crate::config::text::{Place, Placed};
 use crate::config::value::{Label, quoted};
-use crate::listen::{Mode, Spec};
+use crate::listen::{Mode, Spec, Via};
 
 /// A `[[listener]]` and where its parts stand.
 pub(in crate::config) struct Draft {
@@ -40,19 +40,36 @@ pub(in crate::config) fn listeners(root: &mut Table<'_>, admin: &Admin) -> Vec<D
 
 fn listener(mut table: Table<'_>) -> Draft {
     let name = table.required::<Label>("name");
-    let mode = table.choice("mode", &[("explicit", Mode::Explicit)]);
+    let mode = mode(&mut table);
     table.needs("address", "\"127.0.0.1:3128\"");
     let address = table.take::<SocketAddr>("address");
     let clients = clients(&mut table);
     let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
     let spec = Spec {
         id: ListenerId::from(name.as_ref().map_or("", |name| name.value.0.as_str())),
-        mode: mode.map_or(Mode::Explicit, |mode| mode.value),
+        mode,
         address: address.as_ref().map_or(stand_in, |address| address.value),
         clients: clients.iter().map(|client| client.value).collect(),
     };
     table.finish();
     Draft { spec, clients, address: address.map(|address| address.place), name: name.map(|name| name.place) }
+}
+
+/// `mode`, and how a transparent one gets its connections.
+fn mode(table: &mut Table<'_>) -> Mode {
+    const TRANSPARENT: Mode = Mode::Transparent(Via::Tproxy);
+    let mode = table.choice("mode", &[("explicit", Mode::Explicit), ("transparent", TRANSPARENT)]);
+    let mode = mode.map_or(Mode::Explicit, |mode| mode.value);
+    let via = table.choice("via", &[("tproxy", Via::Tproxy), ("redirect", Via::Redirect)]);
+    match (mode, via) {
+        (Mode::Explicit, Some(via)) => {
+            let hint = "leave it out, or write `mode = \"transparent\"`";
+            table.scope.problems.error(&via.place, "`via` is for transparent listeners", hint);
+            mode
+        }
+        (Mode::Transparent(_), Some(via)) => Mode::Transparent(via.value),
+        (mode, None) => mode,
+    }
 }
 
 fn clients(table: &mut Table<'_>) -> Vec<Placed<Cidr>> {

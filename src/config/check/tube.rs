@@ -45,6 +45,7 @@ const MOST: usize = 1_000;
 
 const CEILING: &str = "`ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`";
 const FLOOR: &str = "`floor = { down = \"2 Mbit/s\", up = \"1 Mbit/s\" }`";
+const REST: &str = "`rest = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" }`";
 const PEAK: &str = "[{ when = \"Mon-Fri 12:00-14:00\", ceiling = { down = \"20 Mbit/s\", up = \"8 Mbit/s\" } }]";
 
 impl Rates {
@@ -99,8 +100,10 @@ pub(in crate::config) fn link(root: &mut Table<'_>) -> Link {
     let interface = interface(&mut table);
     let probe = table.take::<IpAddr>("probe");
     let adapt = table.take::<bool>("adapt").is_none_or(|adapt| adapt.value);
+    let rest = limit(&mut table, "rest", REST);
     table.finish();
-    let link = Link { rate, interface, probe: probe.as_ref().map(|probe| probe.value), adapt };
+    fits(problems, &rest, rate);
+    let link = Link { rate, interface, probe: probe.as_ref().map(|probe| probe.value), adapt, rest: rest.limit() };
     if let Some(probe) = &probe {
         answers(problems, probe);
         // With a mistake in it, what the table says is not what is meant.
@@ -109,6 +112,18 @@ pub(in crate::config) fn link(root: &mut Table<'_>) -> Link {
         }
     }
     link
+}
+
+/// Records what may go past the gateway and is more than the link.
+fn fits(problems: &Problems, rest: &Rates, link: Limit) {
+    for direction in Direction::BOTH {
+        if let (Some(rest), Some(link)) = (rest.of(direction), link.of(direction))
+            && rest.value > link
+        {
+            let message = format!("`rest` is more than the link: {} {direction} does not fit in {link}", rest.value);
+            problems.error(&rest.place, message, format!("write `{direction} = \"{link}\"` or less"));
+        }
+    }
 }
 
 /// Records a probe that nobody could answer for.

@@ -1,5 +1,6 @@
 //! What is legal and surely wrong. Each is a warning, and only what is true of every day is said.
 
+pub(super) mod all;
 pub(super) mod calendar;
 pub(super) mod category;
 pub(super) mod client;

@@ -79,6 +79,21 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "[admin]\naddress = \"127.0.0.1:3128\"\n[egress.wan]",
             "18:11 [admin] and a listener are on one address: \"127.0.0.1:3128\"",
         ),
+        (
+            "address = \"127.0.0.1:3128\"",
+            "mode = \"transparant\"\naddress = \"127.0.0.1:3128\"",
+            "8:8 `mode` cannot be \"transparant\"",
+        ),
+        (
+            "address = \"127.0.0.1:3128\"",
+            "mode = \"transparent\"\nvia = \"divert\"\naddress = \"127.0.0.1:3128\"",
+            "9:7 `via` cannot be \"divert\"",
+        ),
+        (
+            "address = \"127.0.0.1:3128\"",
+            "via = \"redirect\"\naddress = \"127.0.0.1:3128\"",
+            "8:7 `via` is for transparent listeners",
+        ),
         // tubes
         ("priority = 0", "priority = -1", "12:12 `priority` cannot be -1: a number from 0 to 255 is wanted"),
         ("60 Mbit/s", "0 Mbit/s", "15:20 `down` cannot be \"0 Mbit/s\": must be more than zero"),
@@ -111,7 +126,27 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "within = \"internet\"\n[tube.c]\nwithin = \"d\"\n[tube.d]\nwithin = \"c\"",
             "14:10 `within` goes in a circle: c in d in c",
         ),
+        // telemetry
+        (
+            "dscp = \"LE\"",
+            "[telemetry]\notlp = \"https://c.example:4318\"",
+            "19:8 `otlp` cannot be \"https://c.example:4318\": a collector is reached over plain http://",
+        ),
+        (
+            "dscp = \"LE\"",
+            "[telemetry]\notlp = \"http://c.example:0\"",
+            "19:8 `otlp` cannot be \"http://c.example:0\": a port is a number from 1 to 65535",
+        ),
+        ("dscp = \"LE\"", "[telemetry]\nmetrics = true", "19:1 unknown key `metrics` in [telemetry]"),
+        // log
+        ("dscp = \"LE\"", "[log]\nlevel = \"infos\"", "19:9 `level` cannot be \"infos\""),
+        ("dscp = \"LE\"", "[log]\nproces = \"-\"", "19:1 unknown key `proces` in [log]"),
         // link
+        (
+            "dscp = \"LE\"",
+            "[link]\nup = \"10 Mbit/s\"\nrest = { up = \"11 Mbit/s\" }",
+            "20:15 `rest` is more than the link: 11 Mbit/s up does not fit in 10 Mbit/s",
+        ),
         (
             "dscp = \"LE\"",
             "[link]\nprobe = \"0.0.0.0\"",
@@ -168,6 +203,17 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "dscp = \"LE\"",
             "parent = \"http://gw.example:3128\"\n[dns]\nhosts = { \"gw.example\" = [\"192.0.2.1\", \"127.0.0.1\"] }\n[guard]\ndeny = []",
             "18:10 the parent of egress `wan` is this gateway's own listener `staff`",
+        ),
+        (
+            "dscp = \"LE\"",
+            "fwmark = 1\ninterface = \"a\"\nnext_hop = [\"192.0.2.1\", \"192.0.2.2\"]",
+            "20:26 `next_hop` has two addresses of one family",
+        ),
+        ("dscp = \"LE\"", "fwmark = 1\ninterface = \"a\"\nnext_hop = \"::\"", "20:12 :: is no router"),
+        (
+            "dscp = \"LE\"",
+            "fwmark = 1\nnext_hop = \"192.0.2.1\"",
+            "19:12 `next_hop` has no effect without `fwmark` and `interface`",
         ),
         ("dscp = \"LE\"", "connect_timeout = \"0 s\"", "18:19 `connect_timeout` is 0: no connection could be made"),
         // dns and guard

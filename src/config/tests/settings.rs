@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{GATEWAY, POLICY, World, change, lines};
 use crate::account::Access;
 use crate::base::TubeId;
-use crate::config::Config;
+use crate::config::{Config, LogPlace, ProcessLog};
 use crate::tube::ShareBy;
 
 fn config(gateway: &str, policy: &str) -> Config {
@@ -21,6 +21,8 @@ fn what_is_absent_has_the_contracts_defaults() {
     assert_eq!(config.state_dir, Path::new("etc/state"));
     assert_eq!(config.log.access, Access::File("etc/state/access.log".into()));
     assert!(config.log.pseudonymise);
+    assert_eq!(config.process, ProcessLog::default());
+    assert_eq!(config.telemetry, None);
     assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(30), Duration::from_secs(600)));
     assert_eq!(config.admin.to_string(), "127.0.0.1:9128");
     assert_eq!(config.egress.guard.ports, [80..=80, 443..=443]);
@@ -39,15 +41,24 @@ fn every_further_key_is_read() {
         "[gateway]\ndrain = \"5 min\"\nupgrade_drain = \"1 h\"\nstate_dir = \"/var/lib/clearway\"",
     ) + "connect_timeout = \"3 s\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nfwmark = 0x20\ninterface = \"eth2\"\n\
            parent = \"http://m%40x:p%3Aw%20d@proxy.example:8080/\"\n\
-           [log]\naccess = \"-\"\npseudonymise = false\n\
+           [log]\naccess = \"-\"\npseudonymise = false\nprocess = \"clearway.log\"\nlevel = \"debug\"\n\
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
            hosts = { a = \"192.0.2.1\", B = [\"192.0.2.2\", \"2001:db8::2\"] }\n\
-           [guard]\nports = [443, \"8000-8099\"]\n";
+           [guard]\nports = [443, \"8000-8099\"]\n[link]\nrest = { up = \"2 Mbit/s\" }\n\
+           [telemetry]\notlp = \"http://otel.example/gw/\"\n";
     let config = config(&gateway, POLICY);
     assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(300), Duration::from_secs(3600)));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));
     assert_eq!(config.log.access, Access::Stdout);
     assert!(!config.log.pseudonymise);
+    assert_eq!(
+        (config.process.place, config.process.level),
+        (LogPlace::File("etc/clearway.log".into()), Some("debug"))
+    );
+    let collector = config.telemetry.unwrap();
+    assert_eq!((collector.target.to_string(), &*collector.path), ("otel.example:4318".to_owned(), "/gw"));
+    let rest = config.tubes.link.rest;
+    assert_eq!((rest.down, rest.up), (None, Some("2 Mbit/s".parse().unwrap())));
     let wan = &config.egress.egresses[0];
     assert_eq!(wan.connect_timeout, Duration::from_secs(3));
     assert_eq!(

@@ -159,6 +159,7 @@ impl Daemon {
                     let (daemon, generation) = (Arc::clone(self), self.generation.load(Ordering::Relaxed));
                     self.chores.spawn(async move { daemon.read_again(generation).await });
                 }
+                _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => self.handed.end_by(clock::now() + patience),
                 _ = signals.stop.recv() => {
                     tracing::warn!("told to stop; ending open flows");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -116,10 +116,15 @@ pub struct Sink {
 impl Sink {
     /// Listens on the loopback.
     pub async fn start() -> Sink {
+        Sink::start_at([127, 0, 0, 1].into()).await
+    }
+
+    /// Listens on an address of this machine.
+    pub async fn start_at(address: IpAddr) -> Sink {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(HELD).unwrap();
         socket.set_send_buffer_size(HELD).unwrap();
-        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        socket.bind(SocketAddr::new(address, 0)).unwrap();
         let listener = socket.listen(1024).unwrap();
         let address = listener.local_addr().unwrap();
         let (meter, ends) = (Meter::new(), Arc::new(Mutex::new(HashMap::new())));

@@ -1,0 +1,8 @@
+//! What these tests stand on: a package of the program under test, and machines to install it on.
+
+mod gateway;
+mod machine;
+mod packed;
+
+pub use machine::Machine;
+pub use packed::{packed, repository, shared};
