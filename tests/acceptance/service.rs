@@ -13,7 +13,7 @@ use crate::world::{Answer, Origin, Setup, Wire, World, until};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A free port for a moment: systemd-socket-activate has no other way to be told one.
-fn port() -> u16 {
+fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -65,12 +65,12 @@ fn a_listener_takes_the_socket_that_a_service_manager_opened_for_its_name_or_its
     let origin = Origin::http(|_| Answer::ok("hello"));
     for by_name in [true, false] {
         let dir = tempfile::tempdir().unwrap();
-        let port = port();
+        let [port, other] = [free_port(), free_port()];
         // By its name a listener may be said to be elsewhere; its own port is never bound then.
         let listen = if by_name { "127.0.0.1:0".to_owned() } else { format!("127.0.0.1:{port}") };
         Setup { listen, ..Setup::default() }.write(dir.path());
         let mut command = Command::new("systemd-socket-activate");
-        command.arg(format!("--listen=127.0.0.1:{port}")).arg("--listen=127.0.0.1:0");
+        command.arg(format!("--listen=127.0.0.1:{port}")).arg(format!("--listen=127.0.0.1:{other}"));
         command.arg(if by_name { "--fdname=staff:other" } else { "--fdname=unknown:other" });
         command.arg(program()).arg("run").arg("-c").arg(dir.path().join("clearway.toml"));
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

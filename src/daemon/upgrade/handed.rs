@@ -132,11 +132,11 @@ impl Daemon {
     /// Why nothing can be handed over as long as the process before this one drains.
     pub(super) fn before_drains(&self) -> Option<String> {
         let before = self.handed.before()?;
+        let (pid, version, flows) = (before.pid, &before.version, before.flows());
+        let flows = if flows == 1 { "1 open flow".to_owned() } else { format!("{flows} open flows") };
         Some(format!(
-            "process {} (version {}), from which this one took over, still carries {} flows; try again when it has ended",
-            before.pid,
-            before.version,
-            before.flows()
+            "process {pid} (version {version}), from which this one took over, still carries {flows}; try again when it has \
+             ended"
         ))
     }
 
