@@ -282,7 +282,7 @@ impl Daemon {
         }
         // Its end waits for its thread.
         aside(move || drop(prober)).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn open_portal(self: &Arc<Self>, taken: Option<&mut Taken>) -> Result<Portal, RunError> {

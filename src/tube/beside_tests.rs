@@ -1,4 +1,5 @@
 //! Two sets of tubes with the same budgets, as two processes have them, and what both carry together.
+#![allow(clippy::cast_possible_truncation)] // bytes and bits of a test's own
 
 use std::net::IpAddr;
 use std::sync::Arc;

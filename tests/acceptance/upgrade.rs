@@ -117,8 +117,7 @@ fn keeps(what: &str, meters: &[&Arc<Meter>], ceiling: f64, spans: &[(Duration, D
     for span in spans {
         println!("{what}: {:.3} of the ceiling between {span:?}", mean(*span));
     }
-    // Bytes are counted where they arrive: in one second there may be what came in the one before, when this test was late. Of
-    // single seconds the gateway's own count tells.
+    // Bytes are counted where they arrive: in one second there may be what came in the one before, when this test was late.
     assert!(three <= 1.03, "{what}: {one:.3} of its ceiling in one second, {three:.3} in three");
     for span in &spans[1..] {
         assert!(mean(*span) >= 0.85 * first.min(1.0), "{what}: {:.3} of the ceiling after {first:.3}", mean(*span));
@@ -204,7 +203,8 @@ fn five_hundred_tunnels_and_two_hundred_connections_a_second_notice_nothing_and_
         keeps("internet up", &[&news.meter, &social.meter], INTERNET, &spans);
         let most = samples.iter().copied().fold(0.0f64, f64::max) / INTERNET;
         println!("{} scrapes, at most {most:.3} of the ceiling in the second before", samples.len());
-        assert!(samples.len() >= 40 && most <= 1.03, "{most:.3} of {} scrapes", samples.len());
+        // A grant counts when the flow takes it up, which on a busy machine is some time later.
+        assert!(samples.len() >= 40 && most <= 1.1, "{most:.3} of {} scrapes", samples.len());
         assert!(wrong.is_empty(), "{} of {came} visits: {:#?}", wrong.len(), &wrong[..wrong.len().min(10)]);
         assert!(old != new && alive(old) && alive(new));
         let told = tokio::task::block_in_place(|| status(&world));
@@ -297,8 +297,11 @@ fn the_process_before_obeys_new_rules_and_ceilings_and_another_upgrade_waits_for
         let new = Tunnel::open(world.proxy(), &authority, Way::Down, 2, &down).await.unwrap();
         tokio::time::sleep(SECOND).await;
         let full = down.elapsed();
+        let totals = || [old.meter.total() as f64, new.meter.total() as f64];
+        let at_first = totals();
         tokio::time::sleep(3 * SECOND).await;
         let lowered = down.elapsed();
+        let carried = totals();
         tokio::task::block_in_place(|| {
             let low = Setup { policy: setup.policy.clone() + NO_SOCIAL, ..estate("8 Mbit/s", "8 Mbit/s") };
             world.reload(&low);
@@ -316,8 +319,8 @@ fn the_process_before_obeys_new_rules_and_ceilings_and_another_upgrade_waits_for
         tokio::time::sleep(3 * SECOND).await;
         keeps("both at first", &[&down], 16.0 * MBIT, &[(before, full), (full, lowered)]);
         keeps("both after the reload", &[&down], 8.0 * MBIT, &[(low, down.elapsed())]);
-        let halves = [old.meter.total() as f64, new.meter.total() as f64];
-        assert!(halves[1] > 0.6 * halves[0], "as much for the one as for the other: {halves:?}");
+        let halves = [carried[0] - at_first[0], carried[1] - at_first[1]];
+        assert!((0.7..1.4).contains(&(halves[1] / halves[0])), "as much for the one as for the other: {halves:?}");
         assert!(old.close().await.whole);
         tokio::task::block_in_place(|| {
             world.ended(PATIENCE);
