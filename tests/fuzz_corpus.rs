@@ -45,6 +45,7 @@ fn lists() {
 properties! {
     first at "fuzz/properties/first.rs";
     hello at "fuzz/properties/hello.rs";
+    proxy_header at "fuzz/properties/proxy_header.rs";
     request_head at "fuzz/properties/request_head.rs";
     parent_answer at "fuzz/properties/parent_answer.rs";
     config at "fuzz/properties/config.rs";

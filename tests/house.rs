@@ -39,9 +39,12 @@ const FENCES: &[(&str, &[&str])] = &[
     ("http_body_util", &["listen", "egress", "relay", "flow", "portal"]),
     ("http", &["listen", "egress", "relay", "flow", "portal"]),
     ("hickory_resolver", &["egress"]),
-    ("rustls", &["egress"]),
+    ("h2", &["listen"]),
+    ("rustls", &["listen", "egress"]),
+    ("tokio_rustls", &["listen"]),
     ("hyper_rustls", &["egress"]),
     ("clap", &["cli"]),
+    ("crossterm", &["cli"]),
 ];
 
 /// Reading a clock, and the one file that may.

@@ -6,6 +6,7 @@ mod known;
 mod level;
 mod list;
 mod process;
+mod refused;
 mod tube;
 mod vectors;
 
@@ -26,11 +27,12 @@ use level::Levels;
 pub use level::LinkLevel;
 use list::ListGauges;
 use process::Process;
+pub use refused::{Refusals, Refused};
 pub(super) use tube::TubeMeter;
 use tube::TubeVectors;
 use vectors::{Vectors, add};
 
-use crate::base::{Direction, EgressId, Fault, ListenerId, Reason, RuleId, Side, TubeId};
+use crate::base::{Direction, EgressId, Fault, ListenerId, RuleId, TubeId};
 
 /// The label of what a flow has none of: it ended before a verdict.
 pub const NONE: &str = "none";
@@ -54,15 +56,6 @@ const SPANS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 #[error("cannot make the metrics: {0}")]
 pub struct MeterError(#[from] prometheus::Error);
 
-/// Flows that were refused for want of room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refusals {
-    /// The tube carried as many as it may.
-    pub tube_full: u64,
-    /// The process did.
-    pub process_full: u64,
-}
-
 /// All metrics of one process. Cheap to clone; each has a registry of its own, so that tests run side by side.
 #[derive(Clone)]
 pub struct Meter(Arc<Inner>);
@@ -74,6 +67,7 @@ struct Inner {
     ends: IntCounterVec,
     rule_hits: IntCounterVec,
     watched: IntCounterVec,
+    blocked: IntCounterVec,
     by_tube: TubeVectors,
     levels: Levels,
     ways: Ways,
@@ -133,6 +127,11 @@ impl Meter {
                 "Flows that the rule decided; default where no rule did.",
                 &["rule"],
             )?,
+            blocked: vectors.counter(
+                "clearway_blocked_total",
+                "Flows that ended blocked, by the rule; default where no rule named them.",
+                &["rule"],
+            )?,
             levels: Levels::new(&vectors)?,
             ways: Ways::new(&vectors)?,
             process: Process::new(&vectors)?,
@@ -162,6 +161,9 @@ impl Meter {
         }
         for rule in known.rules.iter().map(RuleId::as_str).chain([DEFAULT_RULE]) {
             self.count(&self.0.rule_hits, &[rule], 0);
+        }
+        for rule in &known.blocking {
+            self.count(&self.0.blocked, &[rule_label(rule.as_ref())], 0);
         }
         for (rule, otherwise) in known.watching.iter().flat_map(|rule| [(rule, NO), (rule, YES)]) {
             self.count(&self.0.watched, &[rule.as_str(), otherwise], 0);
@@ -232,37 +234,15 @@ impl Meter {
         self.0.levels.link(direction, link);
     }
 
+    /// Until when the certificate of each listener that has one holds, and whether a newer one is refused; to be called as
+    /// [`Meter::tube_reading`].
+    pub fn certificate_readings(&self, all: impl Iterator<Item = (ListenerId, Option<Timestamp>, bool)>) {
+        self.0.levels.certificates(all);
+    }
+
     /// How long the last echo of `[link] probe` took; to be called as [`Meter::link_reading`].
     pub fn probe_reading(&self, took: Option<Duration>) {
         self.0.levels.probe(took);
-    }
-
-    /// Flows that were refused because their tube, or the process, was full, since the process began.
-    pub fn refused(&self, tube: &TubeId) -> Refusals {
-        self.refused_of(tube.as_str())
-    }
-
-    /// The same of all tubes that ever were, and of flows that were turned away before they had one.
-    pub fn refused_in_all(&self) -> Refusals {
-        let tubes: Vec<TubeId> = self.0.tubes.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-        tubes.iter().map(TubeId::as_str).chain([NONE]).map(|tube| self.refused_of(tube)).fold(
-            Refusals::default(),
-            |sum, more| Refusals {
-                tube_full: sum.tube_full + more.tube_full,
-                process_full: sum.process_full + more.process_full,
-            },
-        )
-    }
-
-    fn refused_of(&self, tube: &str) -> Refusals {
-        let ended = |side: Side, reason: Reason| {
-            let labels = [tube, side.as_str(), reason.as_str()];
-            self.0.ends.get_metric_with_label_values(&labels).map_or(0, |counter| counter.get())
-        };
-        Refusals {
-            tube_full: ended(Side::Policy, Reason::TubeFull),
-            process_full: ended(Side::Proxy, Reason::ProcessFull),
-        }
     }
 
     /// Everything, in the text format that Prometheus reads. The moment is for the age of lists.
@@ -322,7 +302,7 @@ impl Meter {
 
     /// A rule, or the default, decided a flow.
     pub(super) fn rule_hit(&self, rule: Option<&RuleId>) {
-        self.count(&self.0.rule_hits, &[rule.map_or(DEFAULT_RULE, RuleId::as_str)], 1);
+        self.count(&self.0.rule_hits, &[rule_label(rule)], 1);
     }
 
     /// A rule that only watches would have decided a flow.
@@ -333,6 +313,11 @@ impl Meter {
     /// How many flows a rule that only watches would have decided as they were, and how many otherwise.
     pub fn watched_by(&self, rule: &RuleId) -> [u64; 2] {
         [NO, YES].map(|otherwise| self.0.watched.with_label_values(&[rule.as_str(), otherwise]).get())
+    }
+
+    /// A rule, or the default, blocked a flow, at once or later.
+    pub(super) fn blocked(&self, rule: Option<&RuleId>) {
+        self.count(&self.0.blocked, &[rule_label(rule)], 1);
     }
 
     /// A flow ended.
@@ -366,6 +351,10 @@ impl Meter {
     fn view(&self) -> MutexGuard<'_, View> {
         self.0.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn rule_label(rule: Option<&RuleId>) -> &str {
+    rule.map_or(DEFAULT_RULE, RuleId::as_str)
 }
 
 fn gauge(gauges: &IntGaugeVec, labels: &[&str], value: i64) {

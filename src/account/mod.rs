@@ -14,7 +14,7 @@ pub mod spec;
 mod telemetry;
 
 pub use journald::{Entry, Journald};
-pub use meter::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, MeterError, Refusals};
+pub use meter::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, MeterError, Refusals, Refused};
 pub use open::{Account, AccountError, Arrival, Judgement, Open};
 pub use record::{FlowId, Record};
 pub use spec::{Access, Collector, Spec};

@@ -348,6 +348,9 @@ impl Drop for Open {
             books.meter.flow(&self.arrival.listener, NONE, NONE, NONE);
         }
         books.meter.flow_ended(&tube, fault, duration);
+        if fault.reason == Reason::Blocked {
+            books.meter.blocked(words.judgement.as_ref().and_then(|judged| judged.rule.as_ref()));
+        }
 
         let wait = self.down.waited_ns.load(Relaxed).max(self.up.waited_ns.load(Relaxed));
         let judged = words.judgement;

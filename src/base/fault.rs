@@ -56,8 +56,11 @@ reasons! {
     BadRequest = "bad-request";
     /// The request head is larger than the limit.
     HeadTooLarge = "head-too-large";
-    /// The request head, or the first TLS message in a tunnel, did not come whole in time.
+    /// The request head, the first TLS message in a tunnel, or a handshake or PROXY header before them, did not come whole in
+    /// time.
     SlowHead = "slow-head";
+    /// What came from one of the listener's balancers did not begin with a PROXY header.
+    BadProxyHeader = "bad-proxy-header";
     /// The client's address is not among the listener's `clients`.
     ClientNotAllowed = "client-not-allowed";
     /// Came to a transparent listener without having been on its way elsewhere, or from this gateway itself.
@@ -78,7 +81,7 @@ reasons! {
     Unreachable = "unreachable";
     /// The connection was not made in time.
     ConnectTimeout = "connect-timeout";
-    /// TLS towards an https origin failed.
+    /// TLS failed: towards an https origin, or with the client of a listener that speaks it.
     TlsFailed = "tls-failed";
     /// The parent proxy refused, or answered what could not be read.
     ParentRefused = "parent-refused";

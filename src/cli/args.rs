@@ -86,6 +86,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Watch a running gateway: its tubes, what waits and what was refused, on this terminal
+    #[command(
+        after_help = "Keys: q quits, p pauses, ? helps. Where standard output is no terminal it prints how things are once, \
+        and ends."
+    )]
+    Top {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Have a running gateway read its configuration again; a mistake leaves the old one in force
     Reload {
         /// Where the configuration is.

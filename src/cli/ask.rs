@@ -7,17 +7,20 @@ use super::args::ConfigFile;
 use super::{NO, load, write};
 use crate::base::Rate;
 use crate::portal::client::{self, AskError};
+use crate::portal::state::time;
 use crate::portal::{
-    self, AdmissionView, BeforeView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, UpgradeOutcome,
-    WatchView, WayView,
+    self, AdmissionView, BeforeView, CertificateView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes,
+    UpgradeOutcome, WatchView, WayView,
 };
 
 /// Shows how a running gateway does.
 pub fn status(config: &ConfigFile, json: bool) -> u8 {
     answered(config, client::status, |(status, tubes)| {
         if json {
-            let Tubes { link, tubes } = tubes;
-            write::line(&serde_json::json!({ "status": status, "link": link, "tubes": tubes }).to_string());
+            let Tubes { state, link, tubes } = tubes;
+            write::line(
+                &serde_json::json!({ "status": status, "state": state, "link": link, "tubes": tubes }).to_string(),
+            );
         } else {
             write::line(words(&status, &tubes).trim_end());
         }
@@ -72,14 +75,18 @@ pub fn drain(config: &ConfigFile) -> u8 {
     })
 }
 
+/// The socket of the gateway that a configuration belongs to, or an exit code.
+pub(super) fn socket(config: &ConfigFile) -> Result<PathBuf, u8> {
+    load::place(config).map(|(dir, _)| dir.join(portal::socket::FILE))
+}
+
 /// Asks the gateway that a configuration belongs to: its socket lies in the state directory.
 fn answered<T>(
     config: &ConfigFile,
     ask: impl Fn(&std::path::Path) -> Result<T, AskError>,
     tell: impl Fn(T) -> u8,
 ) -> u8 {
-    let socket: Result<PathBuf, u8> = load::place(config).map(|(dir, _)| dir.join(portal::socket::FILE));
-    match socket.map(|socket| ask(&socket)) {
+    match socket(config).map(|socket| ask(&socket)) {
         Ok(Ok(answer)) => tell(answer),
         Ok(Err(error)) => {
             write::note(&format!("error: {error}"));
@@ -89,12 +96,13 @@ fn answered<T>(
     }
 }
 
-fn words(status: &Status, Tubes { link, tubes }: &Tubes) -> String {
+fn words(status: &Status, Tubes { state, link, tubes }: &Tubes) -> String {
     let mut text = String::new();
-    let state = if status.draining { "draining" } else { "running" };
+    let doing = if status.draining { "draining" } else { "running" };
     let up = span(status.uptime_seconds);
     let Status { name, version, generation, .. } = status;
-    let _ = writeln!(text, "{name}: {state} for {up}, version {version}, generation {generation}");
+    let _ = writeln!(text, "{name}: {doing} for {up}, version {version}, generation {generation}");
+    let _ = writeln!(text, "{}", [state.text.as_str(), state.others.as_str()].join(" ").trim_end());
     if let Some(reload) = &status.last_reload {
         let problem = reload.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
         let _ = writeln!(text, "last reload {} at {:.0}{problem}", reload.result, reload.time);
@@ -103,7 +111,8 @@ fn words(status: &Status, Tubes { link, tubes }: &Tubes) -> String {
         let _ = writeln!(text, "took over from process {pid}, version {version}, which still carries {flows} flows");
     }
     for listener in &status.listeners {
-        let _ = writeln!(text, "listener {} ({}) on {}", listener.name, listener.mode, listener.address);
+        let certificate = listener.certificate.as_ref().map(certificate).unwrap_or_default();
+        let _ = writeln!(text, "listener {} ({}) on {}{certificate}", listener.name, listener.mode, listener.address);
     }
     let head = ["link", "carries", "given out", "on the wire", "queue"].map(str::to_owned);
     let down = link_row("down", status.link.down, &link.down);
@@ -120,6 +129,12 @@ fn words(status: &Status, Tubes { link, tubes }: &Tubes) -> String {
         let _ = writeln!(text, "\nrefused: {tube_full} as a tube was full, {process_full} as the gateway was full");
     }
     text + &watching(&status.watching) + &refused_lists(&status.refused_lists)
+}
+
+fn certificate(CertificateView { expires, problem }: &CertificateView) -> String {
+    let until = expires.map(|at| format!(", certificate until {at:.0}")).unwrap_or_default();
+    let problem = problem.as_ref().map(|why| format!("; a newer one is no use: {why}")).unwrap_or_default();
+    format!(" by TLS{until}{problem}")
 }
 
 /// What rules that only watch would have done.
@@ -177,12 +192,12 @@ fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     text
 }
 
-fn depth(tube: &TubeView, tubes: &[TubeView]) -> usize {
+pub(super) fn depth(tube: &TubeView, tubes: &[TubeView]) -> usize {
     let around = tube.within.as_ref().and_then(|within| tubes.iter().find(|other| other.tube == *within));
     around.map_or(0, |around| 1 + depth(around, tubes))
 }
 
-fn rate(bits: u64) -> String {
+pub(super) fn rate(bits: u64) -> String {
     Rate::from_bits_per_second(bits).map_or("0".to_owned(), round)
 }
 
@@ -200,16 +215,7 @@ fn round(rate: Rate) -> String {
     Rate::from_bits_per_second(bits / step * step).map_or("0".to_owned(), |rate| rate.to_string())
 }
 
-/// 0 ms, 0.4 ms, 45 ms, 1.2 s
-fn time(ms: f64) -> String {
-    match ms {
-        1000.0.. => format!("{:.1} s", ms / 1000.0),
-        0.05..9.95 => format!("{ms:.1} ms"),
-        _ => format!("{ms:.0} ms"),
-    }
-}
-
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds / 60),
@@ -223,16 +229,6 @@ mod tests {
     use super::*;
     use crate::portal::{LinkNow, LinkView};
 
-    #[test]
-    fn times_have_the_figures_that_tell() {
-        for (ms, text) in
-            [(0.0, "0 ms"), (0.04, "0 ms"), (0.42, "0.4 ms"), (9.94, "9.9 ms"), (9.96, "10 ms"), (45.3, "45 ms")]
-        {
-            assert_eq!(time(ms), text);
-        }
-        assert_eq!(time(1_234.0), "1.2 s");
-    }
-
     fn tube(name: &str, within: Option<&str>, limit: Option<u64>, used: u64) -> TubeView {
         let way = WayView { limit, used, wait_ms: None };
         TubeView {
@@ -245,6 +241,7 @@ mod tests {
             waiting: 0,
             admission: AdmissionView::default(),
             refused: RefusedView::default(),
+            peak: None,
         }
     }
 
@@ -264,6 +261,8 @@ mod tests {
             refused: RefusedView::default(),
             watching: Vec::new(),
             refused_lists: Vec::new(),
+            failing_egresses: Vec::new(),
+            lapsing: Vec::new(),
             last_reload: None,
             pid: 4242,
             before: None,
@@ -278,14 +277,14 @@ mod tests {
         let down = LinkWayView { limit: Some(91_000_000), used: Some(64_210_000), queue_ms: Some(2.25) };
         let mut internet = tube("internet", None, Some(60_000_000), 9_700_000);
         internet.admission.wait_ms = Some(0.01);
-        let mut tubes = Tubes {
-            link: LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) },
-            tubes: vec![tube("clinical", None, None, 0), internet, social],
-        };
+        let link = LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) };
+        let mut tubes =
+            Tubes::new(link, vec![TubeView { priority: 0, ..tube("clinical", None, None, 0) }, internet, social]);
         let mut status = status();
         status.refused = RefusedView { tube_full: 4, process_full: 2 };
         let told = "\
 gw1: running for 4 h 30 min, version 0.1.0, generation 3
+Clinical is clear: nothing waits. Social is full and waits 92 ms.
 
 link     carries  given out  on the wire   queue
 down  100 Mbit/s  91 Mbit/s  64.2 Mbit/s  2.2 ms

@@ -7,7 +7,7 @@ use crate::config;
 /// Checks a configuration. Problems are what is asked for, so they are data when they are JSON; for people they go
 /// where errors go.
 pub fn run(config: &ConfigFile, strict: bool, json: bool) -> u8 {
-    let outcome = load::read(config);
+    let outcome = load::check(config);
     let errors = outcome.problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = outcome.problems.len() - errors;
     if json {

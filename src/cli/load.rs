@@ -21,6 +21,11 @@ pub fn path(config: &ConfigFile) -> PathBuf {
     config.file.clone().unwrap_or_else(|| usual().to_owned())
 }
 
+/// Reads a configuration whole, and what it needs on this machine.
+pub fn check(config: &ConfigFile) -> Outcome {
+    config::read(&path(config), clock::wall(), config::Keep::Check)
+}
+
 /// Reads a configuration whole.
 pub fn read(config: &ConfigFile) -> Outcome {
     config::read(&path(config), clock::wall(), config::Keep::Look)

@@ -11,6 +11,7 @@ pub mod diff;
 pub mod explain;
 pub mod gateway;
 pub mod history;
+pub mod ink;
 pub mod lists;
 pub mod load;
 pub mod logged;
@@ -18,6 +19,7 @@ pub mod manual;
 pub mod rollback;
 pub mod run;
 pub mod test;
+pub mod top;
 pub mod write;
 
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Audit(asked) => audit::run(&asked),
         Command::Lists(lists) => lists::run(&lists),
         Command::Status { config, json } => ask::status(&config, json),
+        Command::Top { config } => top::run(&config),
         Command::Reload { config } => ask::reload(&config, None),
         Command::History { config, last, json } => history::run(&config, last, json),
         Command::Rollback { config, number } => rollback::run(&config, number),

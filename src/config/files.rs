@@ -20,6 +20,8 @@ use crate::category::{List, Seed};
 pub enum Keep {
     /// It looks at them where it may: a list that would be refused is told of.
     Look,
+    /// The same, and looks at what a gateway needs on its machine beside the policy: certificates.
+    Check,
     /// It uses them and keeps new ones, as a running gateway does.
     Write,
     /// The same, and takes every list as it is: a person went back to how the files were.
@@ -59,7 +61,7 @@ impl Files<'_> {
 
     /// Opens the store. Whoever may not look into it reads lists as they stand.
     pub(super) fn open_store(&mut self, state_dir: &Path, beside: &Path) {
-        let writes = self.keep != Keep::Look;
+        let writes = matches!(self.keep, Keep::Write | Keep::Back);
         match Store::open(state_dir, beside, writes) {
             Ok(store) => {
                 self.seed = store.seed;
@@ -181,7 +183,7 @@ impl Files<'_> {
 }
 
 /// Why a file could not be read, as a person says it.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound if error.get_ref().is_none() => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),

@@ -14,7 +14,7 @@ use super::check::category::Categories;
 use super::check::gateway::{Admin, Gateway};
 use super::check::names::Names;
 use super::check::policy::{Known, RuleDraft, TestDraft};
-use super::check::{account, category, client, egress, gateway, listen, policy, tube};
+use super::check::{account, category, client, egress, gateway, listen, pac, policy, tube};
 use super::disk::Disk;
 use super::document;
 use super::files::{Files, Keep};
@@ -107,6 +107,10 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
+        // Who only asks what the policy says need not be where the keys are.
+        if keep.is_some_and(|keep| keep != Keep::Look) {
+            lint::certificate::certificates(&problems, &parts.listeners, (shelf, keep == Some(Keep::Check)), now);
+        }
         lint::all::warn(&problems, &parts, &policy, now);
         (parts, policy)
     });
@@ -145,6 +149,7 @@ pub(super) struct GatewayFile {
     pub(super) answers: Vec<(Name, Placed<std::net::IpAddr>)>,
     pub(super) guard: crate::egress::Guard,
     pub(super) listeners: Vec<listen::Draft>,
+    pub(super) pac: crate::listen::Pac,
     pub(super) link: crate::tube::Link,
     pub(super) tubes: Vec<tube::Draft>,
     pub(super) egresses: Vec<egress::Draft>,
@@ -170,7 +175,7 @@ pub(super) struct PolicyFile {
 
 const IN_POLICY: &[&str] = &["default", "bank-holidays", "category", "group", "rule", "test"];
 const IN_GATEWAY: &[&str] =
-    &["gateway", "admin", "log", "dns", "listener", "link", "tube", "egress", "guard", "telemetry"];
+    &["gateway", "admin", "log", "dns", "listener", "pac", "link", "tube", "egress", "guard", "telemetry"];
 
 fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let text = files.open(path, None)?;
@@ -186,6 +191,7 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
     let (dns, answers) = egress::dns(&mut root);
     let guard = egress::guard(&mut root);
     let listeners = listen::listeners(&mut root, &admin);
+    let pac = pac::pac(&mut root);
     let link = tube::link(&mut root);
     let tubes = tube::tubes(&mut root);
     let egresses = egress::egresses(&mut root);
@@ -200,6 +206,7 @@ fn gateway_file(path: &Path, files: &Files<'_>) -> Option<GatewayFile> {
         answers,
         guard,
         listeners,
+        pac,
         link,
         tubes,
         egresses,
@@ -279,6 +286,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         process: parts.process,
         telemetry: parts.telemetry,
         listeners: parts.listeners.into_iter().map(|draft| draft.spec).collect(),
+        pac: parts.pac,
         egress: crate::egress::Spec {
             egresses: parts.egresses.into_iter().map(|draft| draft.egress).collect(),
             dns: parts.dns,

@@ -32,6 +32,8 @@ pub struct Config {
     pub telemetry: Option<account::Collector>,
     /// `[[listener]]`; at least one.
     pub listeners: Vec<listen::Spec>,
+    /// `[pac]`.
+    pub pac: listen::Pac,
     /// `[egress]`, `[dns]`, `[guard]`.
     pub egress: egress::Spec,
     /// `[link]` and `[tube]`.

@@ -21,6 +21,7 @@ pub fn plan(config: &Config, generation: u64) -> io::Result<Plan> {
         gateway: config.name.clone(),
         calendar: config.calendar.clone(),
         listeners: config.listeners.clone(),
+        pac: config.pac.clone(),
         clients: config.clients.clone(),
         categories: config.categories.clone(),
         policy: config.policy.clone(),

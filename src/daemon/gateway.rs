@@ -1,15 +1,16 @@
 //! What the portal sees of the gateway, and what it may ask of it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::account::{EgressLevel, FetchFacts, Known, LinkLevel, ListFacts, Meter, Refusals};
-use crate::base::{CategoryId, Direction, EgressId, Rate, RuleId, TubeId, clock};
+use crate::base::{Calendar, CategoryId, Direction, EgressId, ListenerId, Rate, RuleId, TubeId, clock};
 use crate::category;
 use crate::config::{self, Config};
 use crate::egress::Condition;
@@ -18,14 +19,22 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, Asked, BeforeView, BoxFuture, Gateway, LastReload, LinkNow, LinkView, LinkWayView, ListenerView,
-    RefusedList, RefusedView, ReloadOutcome, Status, TubeView, UpgradeOutcome, WatchView, WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView,
+    LinkWayView, ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView,
+    UpgradeOutcome, WatchView, WayView,
 };
 use crate::tube::Reading;
+use crate::{policy, tube};
 
 use super::feeds::{self, Feeds};
-use super::reload::{Cause, Refused, Reloaded};
+use super::reload::{self, Cause, Reloaded};
 use super::run::Daemon;
+
+/// So long before its last day an exception is told of, as the alert does: time to ask its owner, and for another.
+const NEAR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// So many different hosts in a row, not reached by one way out, are the way's fault and not theirs, as the alert has it.
+const FAILING: usize = 5;
 
 /// The daemon, as the portal holds it.
 pub struct Seen(pub Arc<Daemon>);
@@ -36,6 +45,11 @@ impl Gateway for Seen {
         let state = daemon.state();
         let mode = |listener: &str| {
             state.config.listeners.iter().find(|spec| spec.id.as_str() == listener).map(|spec| spec.mode)
+        };
+        let certificates = daemon.listeners.certificates();
+        let certificate = |listener: &ListenerId| {
+            let (_, certificate) = certificates.iter().find(|(id, _)| id == listener)?;
+            Some(CertificateView { expires: certificate.expires, problem: certificate.problem.clone() })
         };
         let rate = state.config.tubes.link.rate;
         let readings = daemon.carrier.tubes.readings(clock::now());
@@ -53,6 +67,7 @@ impl Gateway for Seen {
                 .into_iter()
                 .map(|(id, address)| ListenerView {
                     mode: mode(id.as_str()).map_or("closing", Mode::as_str).to_owned(),
+                    certificate: certificate(&id),
                     name: id.to_string(),
                     address: address.to_string(),
                 })
@@ -63,6 +78,14 @@ impl Gateway for Seen {
             refused: refused(daemon.carrier.account.meter().refused_in_all()),
             watching: watching(&state.config).map(|rule| watch_view(daemon.carrier.account.meter(), &rule)).collect(),
             refused_lists: refused_lists(&state.config, &daemon.feeds()),
+            failing_egresses: daemon
+                .builder
+                .conditions()
+                .into_iter()
+                .filter(|way| way.failing >= FAILING)
+                .map(|way| way.egress.to_string())
+                .collect(),
+            lapsing: lapsing(&state.config, clock::wall()),
             last_reload: state.last_reload.clone(),
             pid: std::process::id(),
             before: daemon.handed.before().map(|before| BeforeView {
@@ -77,6 +100,7 @@ impl Gateway for Seen {
         let plan = Arc::clone(&self.0.carrier.current().plan);
         let readings = self.0.carrier.tubes.readings(clock::now());
         let meter = self.0.carrier.account.meter();
+        let now = clock::wall();
         let view = |reading: Reading| {
             let spec = plan.tubes.tube(&reading.tube)?;
             let way = |direction| {
@@ -96,6 +120,7 @@ impl Gateway for Seen {
                     wait_ms: reading.opened_after.map(millis),
                 },
                 refused: refused(meter.refused(&reading.tube)),
+                peak: peak(spec, &plan.calendar, now),
             })
         };
         readings.into_iter().filter_map(view).collect()
@@ -109,6 +134,27 @@ impl Gateway for Seen {
             queue_ms: way.queue.map(millis),
         });
         LinkNow { down, up, probe_ms: tubes.probe(now).map(millis) }
+    }
+
+    fn refusals(&self) -> Vec<Refused> {
+        self.0.carrier.account.meter().refusals()
+    }
+
+    fn pac(&self, host: Option<&str>) -> Option<String> {
+        let explicit: Vec<(ListenerId, bool)> = {
+            let specs = self.0.state().config.listeners.clone().into_iter();
+            specs.filter(|spec| spec.mode == Mode::Explicit).map(|spec| (spec.id, spec.tls.is_some())).collect()
+        };
+        let tls_of = |id: &ListenerId| explicit.iter().find(|(known, _)| known == id).map(|(_, tls)| *tls);
+        let addresses = self.0.listeners.addresses().into_iter();
+        let (listener, tls) = addresses.filter_map(|(id, address)| Some((address, tls_of(&id)?))).next()?;
+        let plan = Arc::clone(&self.0.carrier.current().plan);
+        // One that listens on every address is reached by that of this machine by which it was asked here.
+        let ip = match listener.ip() {
+            ip if ip.is_unspecified() && plan.pac.name.is_none() => host?.parse::<IpAddr>().ok()?,
+            ip => ip,
+        };
+        Some(plan.pac.script(SocketAddr::new(ip, listener.port()), tls))
     }
 
     fn metrics(&self) -> String {
@@ -130,6 +176,9 @@ impl Gateway for Seen {
             meter.link_reading(direction, LinkLevel { queue: way.queue, limit: way.limit, used: way.used });
         }
         meter.probe_reading(carrier.tubes.probe(now));
+        let certificates = self.0.listeners.certificates().into_iter();
+        let certificates = certificates.map(|(listener, found)| (listener, found.expires, found.problem.is_some()));
+        meter.certificate_readings(certificates);
         for Condition { egress, failing, connects } in self.0.builder.conditions() {
             meter.egress_reading(&EgressLevel { egress, failing, connects });
         }
@@ -155,7 +204,7 @@ impl Gateway for Seen {
         let reloading = self.0.chores.spawn_on(async move { daemon.reload(&Cause::from(asked)).await }, runtime);
         let generation = Arc::clone(&self.0);
         Box::pin(async move {
-            let reloaded = reloading.await.unwrap_or(Reloaded::Refused(Refused::BrokeOff));
+            let reloaded = reloading.await.unwrap_or(Reloaded::Refused(reload::Refused::BrokeOff));
             outcome(&reloaded, generation.generation.load(Ordering::Relaxed))
         })
     }
@@ -185,7 +234,7 @@ fn millis(time: Duration) -> f64 {
 fn outcome(reloaded: &Reloaded, generation: u64) -> ReloadOutcome {
     let (applied, problems) = match reloaded {
         Reloaded::Applied { warnings, .. } => (true, config::render(warnings, false)),
-        Reloaded::Refused(Refused::Configuration(problems)) => (false, config::render(problems, false)),
+        Reloaded::Refused(reload::Refused::Configuration(problems)) => (false, config::render(problems, false)),
         Reloaded::Refused(why) => (false, format!("error: {why}\n")),
     };
     let problems = if problems.is_empty() { Vec::new() } else { vec![problems] };
@@ -225,6 +274,7 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
         actions: Action::ALL.iter().map(|action| action.as_str()).collect(),
         tubes: config.tubes.tubes.iter().map(|tube| tube.id.clone()).collect(),
         rules: config.policy.rules.iter().map(|rule| rule.id.clone()).collect(),
+        blocking: blocking(&config.policy),
         watching: watching(config).collect(),
         exceptions: exceptions(config),
         egresses: ways_out(config),
@@ -235,6 +285,37 @@ fn known(config: &Config, generation: u64, feeds: &Feeds) -> Known {
             .flat_map(|category| category.lists.iter().map(|list| facts(config, &category.id, list, feeds)))
             .collect(),
     }
+}
+
+/// Rules that block, and the default where it does.
+fn blocking(policy: &policy::Spec) -> Vec<Option<RuleId>> {
+    let rules = policy.rules.iter().filter(|rule| rule.action == Action::Block && !rule.watches);
+    let default = (policy.default == Action::Block).then_some(None);
+    rules.map(|rule| Some(rule.id.clone())).chain(default).collect()
+}
+
+/// Rules whose last day is near, the first to end first.
+fn lapsing(config: &Config, at: Timestamp) -> Vec<LapsingRule> {
+    let today = config.calendar.local(at).date();
+    let near = today.saturating_add(NEAR);
+    let mut found: Vec<_> = config
+        .policy
+        .rules
+        .iter()
+        .filter_map(|rule| Some((rule.expires?, rule)))
+        .filter(|(last, _)| (today..=near).contains(last))
+        .map(|(last_day, rule)| LapsingRule { rule: rule.id.to_string(), last_day })
+        .collect();
+    found.sort_by_key(|rule| rule.last_day);
+    found
+}
+
+/// The peaks of a tube at a moment.
+fn peak(tube: &tube::Tube, calendar: &Calendar, at: Timestamp) -> Option<PeakView> {
+    let edge = tube.peak.iter().filter_map(|peak| peak.when.next_edge(at, calendar)).min();
+    let local = |edge| calendar.local(edge).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let open = tube.peak.iter().any(|peak| peak.when.covers(at, calendar));
+    (!tube.peak.is_empty()).then(|| PeakView { open, changes: edge.map(local) })
 }
 
 fn watching(config: &Config) -> impl Iterator<Item = RuleId> + '_ {

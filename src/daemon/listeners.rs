@@ -4,19 +4,22 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::upgrade::Listening;
 use crate::base::ListenerId;
 use crate::flow::{self, Berth, Carrier, Compartment, Entrance, Room};
-use crate::listen;
+use crate::listen::tls::{self, Certificate, TlsError};
+use crate::listen::{self, Intake, Tls};
 
 /// Those that are open.
 #[derive(Debug)]
 pub struct Listeners {
     open: Mutex<Vec<Open>>,
     room: Arc<Room>,
+    /// Whose handshake is worked on.
+    handshakes: Arc<Semaphore>,
     /// Sockets that were made elsewhere, until the first configuration has taken those that it knows.
     offered: Mutex<Vec<Offered>>,
 }
@@ -46,20 +49,29 @@ impl Offered {
 #[derive(Debug)]
 struct Open {
     spec: listen::Spec,
-    /// The name under which new connections are counted; a reload may change it without closing the socket.
-    id: watch::Sender<ListenerId>,
+    /// How new connections are taken in; a reload may change it without closing the socket.
+    intake: watch::Sender<Arc<Intake>>,
     local: SocketAddr,
     socket: Arc<TcpListener>,
     close: CancellationToken,
 }
 
-/// A socket that could not be opened.
+/// A listener that could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("listener `{id}` cannot listen on {address}: {error}{}", hint(.error))]
-pub struct BindError {
-    id: ListenerId,
-    address: SocketAddr,
-    error: std::io::Error,
+pub enum BindError {
+    /// Its socket.
+    #[error("listener `{id}` cannot listen on {address}: {error}{}", hint(.error))]
+    Socket {
+        /// Its name.
+        id: ListenerId,
+        /// Where it should listen.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Its certificate.
+    #[error("listener `{0}` has no certificate to show: {1}")]
+    Tls(ListenerId, #[source] TlsError),
 }
 
 fn hint(error: &std::io::Error) -> &'static str {
@@ -71,14 +83,19 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// Sockets that are bound but do not accept yet: the second half of a reload cannot fail.
+/// Sockets that are bound but do not accept yet, and how each listener is to take connections in: the second half of a reload
+/// cannot fail.
 #[derive(Debug)]
-pub struct Bound(Vec<(listen::Spec, Arc<TcpListener>, SocketAddr)>);
+pub struct Bound {
+    sockets: Vec<(listen::Spec, Arc<TcpListener>, SocketAddr)>,
+    intakes: Vec<Arc<Intake>>,
+}
 
 impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
     pub fn new(capacity: usize) -> Self {
-        Listeners { open: Mutex::default(), room: Room::new(capacity), offered: Mutex::default() }
+        let handshakes = Arc::new(Semaphore::new(tls::AT_ONCE));
+        Listeners { open: Mutex::default(), room: Room::new(capacity), offered: Mutex::default(), handshakes }
     }
 
     /// The next configuration takes those of these sockets that it knows; the others are closed.
@@ -94,9 +111,16 @@ impl Listeners {
         let _inside = carrier.bulkheads.runtime(Compartment::Clear).enter();
         let open = self.open();
         let mut offered = std::mem::take(&mut *self.offered.lock().unwrap_or_else(PoisonError::into_inner));
+        let intakes = specs.iter().map(|spec| {
+            let now = open.iter().find(|open| same(&open.spec, spec)).map(|open| Arc::clone(&open.intake.borrow()));
+            let read = |files: &listen::spec::Tls| Tls::new(files.clone(), Arc::clone(&self.handshakes));
+            let intake = Intake::new(spec, now.as_deref(), read);
+            intake.map(Arc::new).map_err(|error| BindError::Tls(spec.id.clone(), error))
+        });
+        let intakes = intakes.collect::<Result<_, _>>()?;
         let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
         let bound = new.map(|spec| {
-            let failed = |error| BindError { id: spec.id.clone(), address: spec.address, error };
+            let failed = |error| BindError::Socket { id: spec.id.clone(), address: spec.address, error };
             if let Some(at) = offered.iter().position(|offered| offered.suits(spec)) {
                 let socket = listen::adopt(offered.swap_remove(at).socket, spec.mode).map_err(failed)?;
                 let local = socket.local_addr().map_err(failed)?;
@@ -108,7 +132,7 @@ impl Listeners {
             let local = socket.local_addr().map_err(failed)?;
             Ok((spec.clone(), Arc::new(socket), local))
         });
-        let bound = bound.collect::<Result<_, _>>().map(Bound);
+        let bound = bound.collect::<Result<_, _>>().map(|sockets| Bound { sockets, intakes });
         for Offered { name, socket, .. } in offered {
             let (name, address) = (name.unwrap_or_default(), socket.local_addr().ok());
             tracing::warn!(
@@ -124,36 +148,54 @@ impl Listeners {
     /// accepted go on.
     pub fn apply(&self, carrier: &Arc<Carrier>, specs: &[listen::Spec], bound: Bound) {
         let mut open = self.open();
+        let intake_of = |id: &ListenerId| bound.intakes.iter().find(|intake| intake.id == *id);
         open.retain(|open| {
-            let stays = specs.iter().find(|spec| same(&open.spec, spec));
+            let stays = specs.iter().find(|spec| same(&open.spec, spec)).and_then(|spec| intake_of(&spec.id));
             match stays {
-                Some(spec) => {
-                    open.id.send_replace(spec.id.clone());
+                Some(intake) => {
+                    open.intake.send_replace(Arc::clone(intake));
                 }
                 None => open.close.cancel(),
             }
             stays.is_some()
         });
-        for (spec, socket, local) in bound.0 {
-            tracing::info!(listener = %spec.id, address = %local, "listening");
+        for (spec, socket, local) in bound.sockets {
+            let Some(intake) = intake_of(&spec.id) else { continue };
+            tracing::info!(listener = %spec.id, address = %local, tls = intake.tls.is_some(), "listening");
             let close = carrier.drain.child_token();
-            let (id, named) = watch::channel(spec.id.clone());
+            let (intake, taken_in) = watch::channel(Arc::clone(intake));
             let accepting = accept(
                 Arc::clone(carrier),
                 Arc::clone(&socket),
-                (named, spec.mode),
+                (taken_in, spec.mode),
                 Arc::clone(&self.room),
                 close.clone(),
             );
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
-            open.push(Open { spec, id, local, socket, close });
+            open.push(Open { spec, intake, local, socket, close });
         }
     }
 
     /// What is open, with its socket.
     pub(super) fn sockets(&self) -> Vec<(Listening, Arc<TcpListener>)> {
-        let listening = |open: &Open| Listening { name: open.id.borrow().to_string(), address: open.spec.address };
+        let listening =
+            |open: &Open| Listening { name: open.intake.borrow().id.to_string(), address: open.spec.address };
         self.open().iter().map(|open| (listening(open), Arc::clone(&open.socket))).collect()
+    }
+
+    /// Those with a certificate.
+    pub fn certified(&self) -> Vec<(ListenerId, Arc<Tls>)> {
+        let open = self.open();
+        let certified = open.iter().filter_map(|open| {
+            let intake = open.intake.borrow();
+            Some((intake.id.clone(), Arc::clone(intake.tls.as_ref()?)))
+        });
+        certified.collect()
+    }
+
+    /// What there is to know of their certificates.
+    pub fn certificates(&self) -> Vec<(ListenerId, Certificate)> {
+        self.certified().into_iter().map(|(id, tls)| (id, tls.certificate())).collect()
     }
 
     /// Closes all of them. Connections that were accepted go on.
@@ -165,7 +207,7 @@ impl Listeners {
 
     /// The names and the addresses they are bound to.
     pub fn addresses(&self) -> Vec<(ListenerId, SocketAddr)> {
-        self.open().iter().map(|open| (open.id.borrow().clone(), open.local)).collect()
+        self.open().iter().map(|open| (open.intake.borrow().id.clone(), open.local)).collect()
     }
 
     /// The connections that there are, and how many there may be.
@@ -187,7 +229,7 @@ fn same(open: &listen::Spec, spec: &listen::Spec) -> bool {
 async fn accept(
     carrier: Arc<Carrier>,
     socket: Arc<TcpListener>,
-    (listener, mode): (watch::Receiver<ListenerId>, listen::Mode),
+    (intake, mode): (watch::Receiver<Arc<Intake>>, listen::Mode),
     room: Arc<Room>,
     close: CancellationToken,
 ) {
@@ -198,14 +240,17 @@ async fn accept(
         };
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
+        let intake = Arc::clone(&intake.borrow());
         let entrance = Entrance {
-            listener: listener.borrow().clone(),
+            listener: intake.id.clone(),
             client,
+            reached: None,
             chosen: None,
             filled,
             place,
             berth: berth.clone(),
             cut,
+            intake,
         };
         match mode.via() {
             None => carrier.bulkheads.carry(berth, flow::serve(Arc::clone(&carrier), stream, entrance)),

@@ -2,6 +2,7 @@
 
 mod activation;
 pub mod build;
+mod certificates;
 pub mod edges;
 mod feeds;
 pub mod gateway;

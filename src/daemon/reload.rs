@@ -178,6 +178,7 @@ impl Daemon {
         told.at = clock::wall();
         self.carrier.replace(next, told.at);
         self.listeners.apply(&self.carrier, &config.listeners, bound);
+        self.look_at_certificates().await;
         self.carrier.account.apply(&config.log, &config.calendar);
         self.carrier.account.tell(config.telemetry.as_ref());
         self.state().config = config;

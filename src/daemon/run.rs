@@ -239,6 +239,7 @@ impl Daemon {
             () = keep => {}
             () = self.alone(prober) => {}
             () = self.keep_notified() => {}
+            () = Arc::clone(self).watch_certificates() => {}
         }
         if !self.carrier.handed.is_cancelled() {
             self.remove_addresses();

@@ -62,13 +62,21 @@ impl Body for Phased {
 pub struct Turn {
     phase: Arc<Phase>,
     place: Arc<Place>,
+    /// That of the connection, where this is one of its streams.
+    _around: Option<Arc<Turn>>,
 }
 
 impl Turn {
     /// Of the request that is being answered.
     pub fn new(phase: Arc<Phase>, place: Arc<Place>) -> Arc<Self> {
         place.begin();
-        Arc::new(Turn { phase, place })
+        Arc::new(Turn { phase, place, _around: None })
+    }
+
+    /// Of a request that is one of many on a connection, with a place of its own.
+    pub fn within(around: Arc<Turn>, place: Arc<Place>) -> Arc<Self> {
+        place.begin();
+        Arc::new(Turn { phase: Arc::default(), place, _around: Some(around) })
     }
 }
 

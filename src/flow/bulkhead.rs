@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::base::option;
+use crate::listen::Stream;
 
 /// Who shares what with whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,23 +77,33 @@ impl Berth {
     }
 
     /// A client's connection, which was accepted in the clear compartment, as one whose packets wake the workers of the
-    /// compartment that carries it, and for which the kernel holds little.
+    /// compartment that carries it, and for which the kernel holds little. One with TLS on it, or a part of one, wakes those
+    /// who accepted it, and they the others.
     ///
     /// # Errors
     /// What setsockopt(2) or epoll_ctl(2) said.
-    pub fn bring(&self, stream: TcpStream) -> io::Result<TcpStream> {
-        match compartment(&self.here) {
-            Compartment::Clear => Ok(stream),
-            Compartment::Rest => {
-                option::hold_unsent(&stream, UNSENT)?;
-                TcpStream::from_std(stream.into_std()?)
-            }
+    pub fn bring(&self, stream: Stream) -> io::Result<Stream> {
+        if compartment(&self.here) == Compartment::Clear {
+            return Ok(stream);
+        }
+        hold_little(&stream)?;
+        match stream {
+            Stream::Plain(stream) => Ok(TcpStream::from_std(stream.into_std()?)?.into()),
+            other => Ok(other),
         }
     }
 
     fn is_reached(&self) -> bool {
         self.here.load(Ordering::Relaxed) == self.wanted.load(Ordering::Relaxed)
     }
+}
+
+/// Has the kernel hold little for a client that reads nothing.
+///
+/// # Errors
+/// What setsockopt(2) said.
+pub fn hold_little(stream: &Stream) -> io::Result<()> {
+    stream.socket().map_or(Ok(()), |socket| option::hold_unsent(socket, UNSENT))
 }
 
 fn compartment(clear: &AtomicBool) -> Compartment {
@@ -208,7 +219,7 @@ mod tests {
         bulkheads.carry(berth, async move {
             own.want(Compartment::Rest);
             own.reached().await;
-            let server = own.bring(server).unwrap();
+            let Stream::Plain(server) = own.bring(server.into()).unwrap() else { unreachable!() };
             // Whoever accepted it is no longer there.
             clear.shutdown_background();
             server.readable().await.unwrap();

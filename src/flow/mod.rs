@@ -11,12 +11,15 @@ pub mod live;
 pub mod body;
 pub mod room;
 pub mod run;
+pub mod enter;
+pub mod streams;
 pub mod tunnel;
 pub mod exchange;
 pub mod claim;
 pub mod transparent;
 pub mod end;
 pub mod refuse;
+pub mod pac;
 
 pub use bulkhead::{Berth, Bulkheads, Compartment};
 pub use carrier::{Carrier, Current};

@@ -26,6 +26,8 @@ pub struct Parts {
     pub calendar: Calendar,
     /// The listeners.
     pub listeners: Vec<listen::Spec>,
+    /// What browsers are told.
+    pub pac: listen::Pac,
     /// The groups.
     pub clients: client::Spec,
     /// The categories.
@@ -55,6 +57,8 @@ pub struct Plan {
     pub guard: egress::Guard,
     /// Client addresses to groups.
     pub clients: Clients,
+    /// What browsers are told.
+    pub pac: listen::Pac,
     pub(super) catalog: Catalog,
     pub(super) policy: Policy,
     listeners: Vec<listen::Spec>,
@@ -106,6 +110,7 @@ impl Plan {
             catalog: Catalog::new(&parts.categories)?,
             policy: Policy::new(&parts.policy),
             listeners: parts.listeners,
+            pac: parts.pac,
         })
     }
 

@@ -203,7 +203,9 @@ impl Refusal<'_> {
 /// The status, and the error type of RFC 9209 section 2.3.
 fn status_of(fault: Fault) -> (StatusCode, &'static str) {
     match fault.reason {
-        Reason::BadRequest | Reason::NoDestination => (StatusCode::BAD_REQUEST, "http_request_error"),
+        Reason::BadRequest | Reason::BadProxyHeader | Reason::NoDestination => {
+            (StatusCode::BAD_REQUEST, "http_request_error")
+        }
         Reason::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error"),
         Reason::SlowHead => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         Reason::ClientNotAllowed | Reason::Blocked | Reason::PortRefused => {

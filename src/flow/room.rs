@@ -79,6 +79,11 @@ impl Room {
 }
 
 impl Place {
+    /// One more in the same room, for what `cut` breaks: a stream takes as much as a connection of its own would.
+    pub fn another(&self, cut: CancellationToken) -> (Arc<Place>, usize) {
+        self.room.take(cut)
+    }
+
     /// From now on a request is being answered.
     pub fn begin(&self) {
         let mut state = self.state();

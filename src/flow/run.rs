@@ -24,11 +24,11 @@ use super::live::{About, Live};
 use super::refuse::{Asked, RETRY_AFTER, Refusal};
 use super::room::Place;
 use super::tunnel::Reached;
-use super::{exchange, tunnel};
+use super::{enter, exchange, pac, tunnel};
 use crate::account::{Arrival, Open};
 use crate::base::{Fault, ListenerId, Reason, Side, Target, clock};
 use crate::listen::door::{KEEP_ALIVE, Phase};
-use crate::listen::{self, Ask, AskError, connect, explicit};
+use crate::listen::{self, Ask, AskError, Intake, Stream, connect, explicit};
 use crate::tube::Pass;
 
 /// From this on, in percent, idle connections make room for others soon.
@@ -44,6 +44,8 @@ pub struct Entrance {
     pub listener: ListenerId,
     /// From where.
     pub client: SocketAddr,
+    /// At which of our addresses; known once a request is not for a tunnel.
+    pub reached: Option<SocketAddr>,
     /// Where to, of a client that knows of no proxy.
     pub chosen: Option<SocketAddr>,
     /// How full the process was, in percent of the connections it has room for; more than 100 when it has none.
@@ -54,14 +56,11 @@ pub struct Entrance {
     pub berth: Berth,
     /// Breaks the connection: an answer under way was ended.
     pub cut: CancellationToken,
+    /// What comes before a request.
+    pub intake: Arc<Intake>,
 }
 
 impl Entrance {
-    /// How long it may wait for a request.
-    pub(super) fn keep_alive(&self) -> Duration {
-        if self.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE }
-    }
-
     /// As the record has it.
     pub(super) fn arrival(&self) -> Arrival {
         Arrival { listener: self.listener.clone(), client: self.client.ip() }
@@ -71,12 +70,25 @@ impl Entrance {
         let (listener, client) = (self.listener.clone(), self.client.ip());
         About { listener, client, user: None, target, chosen: self.chosen, path }
     }
+
+    /// How long it may wait for its next request.
+    pub(super) fn keep_alive(&self) -> Duration {
+        if self.filled > CROWDED { CROWDED_KEEP_ALIVE } else { KEEP_ALIVE }
+    }
 }
 
 /// Serves one connection to its end.
-pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entrance) {
+pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: Entrance) {
     if entrance.filled > 100 {
         return turn_away(&carrier, stream, &entrance).await;
+    }
+    if entrance.intake.is_balancer(entrance.client.ip()) {
+        let Some(client) = Box::pin(enter::client_of(&carrier, &mut stream, &entrance)).await else { return };
+        entrance.client = client;
+    }
+    if let Some(tls) = entrance.intake.tls.clone() {
+        entrance.reached = stream.local_addr().ok();
+        return Box::pin(enter::by_tls(carrier, (stream, tls), entrance)).await;
     }
     let keep_alive = entrance.keep_alive();
     let first = tokio::select! {
@@ -94,13 +106,14 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, entrance: Entra
             None => return,
         }
     }
-    serve_http((carrier, entrance), (stream, first), (phase, keep_alive), refused).await;
+    entrance.reached = stream.local_addr().ok();
+    serve_http((carrier, entrance), (stream.into(), first), (phase, keep_alive), refused).await;
 }
 
 /// Serves requests; the first one has its answer where it was `refused` before.
 pub(super) async fn serve_http(
     (carrier, entrance): (Arc<Carrier>, Entrance),
-    stream: (TcpStream, Bytes),
+    stream: (Stream, Bytes),
     (phase, keep_alive): (Arc<Phase>, Duration),
     refused: Option<Response<Phased>>,
 ) {
@@ -113,7 +126,10 @@ pub(super) async fn serve_http(
             let handed = carrier.handed.clone();
             let response = match refused {
                 Some(response) => response,
-                None => answer(carrier, entrance, request, phase).await,
+                None => {
+                    let turn = Turn::new(phase, Arc::clone(&entrance.place));
+                    answer(carrier, entrance, request, turn).await
+                }
             };
             Ok(if handed.is_cancelled() { the_last(response, tunnel) } else { response })
         }
@@ -191,6 +207,10 @@ const YES: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 /// keep one from everybody else.
 async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance) {
     let fault = End::ProcessFull.fault();
+    if entrance.intake.tls.is_some() {
+        // Nobody who speaks TLS could read it.
+        return carrier.account.open(entrance.arrival()).ended(None, fault);
+    }
     carrier.account.open(entrance.arrival()).ended(Some(503), fault);
     let retry = RETRY_AFTER.as_secs();
     let answer = format!(
@@ -205,12 +225,15 @@ async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance
 }
 
 /// Answers one request: with what the origin says, or with why not.
-async fn answer(
+pub(super) async fn answer(
     carrier: Arc<Carrier>,
     entrance: Entrance,
     request: Request<Incoming>,
-    phase: Arc<Phase>,
+    turn: Arc<Turn>,
 ) -> Response<Phased> {
+    if let Some(script) = pac::answer(&carrier, &entrance, &request) {
+        return script.map(|body| Phased::new(body, turn));
+    }
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let (mut parts, body) = request.into_parts();
     let asked = match entrance.chosen {
@@ -219,7 +242,6 @@ async fn answer(
     };
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
-    let turn = Turn::new(phase, Arc::clone(&entrance.place));
     let request = Request::from_parts(parts, body);
     let answered = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
         Ok(response) => response,

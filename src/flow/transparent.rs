@@ -14,6 +14,7 @@ use super::body::Turn;
 use super::carrier::Carrier;
 use super::claim::{self, Claim, Said};
 use super::end::End;
+use super::enter;
 use super::run::{self, Entrance};
 use super::tunnel::Reached;
 use crate::base::{Fault, Host, Reason, Side};
@@ -53,6 +54,10 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: E
     if entrance.filled > 100 {
         return refused(End::ProcessFull.fault());
     }
+    if entrance.intake.is_balancer(entrance.client.ip()) {
+        let Some(client) = Box::pin(enter::client_of(&carrier, &mut stream, &entrance)).await else { return };
+        entrance.client = client;
+    }
     entrance.chosen = Some(chosen);
     loop {
         let heard = tokio::select! {
@@ -75,7 +80,7 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: E
             }
             Heard::Bytes(bytes, First::Http) => {
                 let (phase, keep_alive) = (Arc::default(), entrance.keep_alive());
-                return run::serve_http((carrier, entrance), (stream, bytes), (phase, keep_alive), None).await;
+                return run::serve_http((carrier, entrance), (stream.into(), bytes), (phase, keep_alive), None).await;
             }
             Heard::Bytes(bytes, First::Tls { name, ech }) => {
                 let said = Said { host: name.map(Host::Name), hides: ech };

@@ -19,7 +19,8 @@ use super::judge::Verdict;
 use super::live::Live;
 use crate::base::{EgressId, Fault, Host, Rate, Reason, Side, clock};
 use crate::egress::{Buffers, Dialled};
-use crate::listen::Door;
+use crate::listen::http2::{Lane, Laned};
+use crate::listen::{Door, Stream};
 use crate::relay::{Look, Opening, Source, Tunnel, Window, window};
 use crate::sniff::tls;
 use crate::tube::{self, Pass};
@@ -34,8 +35,9 @@ pub async fn open(
 ) -> Result<Response<AnswerBody>, End> {
     let reached = reach(carrier, live, verdict, pass).await?;
     let (client, berth) = (hyper::upgrade::on(&mut request), reached.flow.berth.clone());
+    let lane = request.extensions_mut().remove::<Arc<Lane>>();
     live.open.answered(200);
-    reached.carry(async move { stream_of(client.await.ok()?, &berth) });
+    reached.carry(async move { stream_of(client.await.ok()?, lane, &berth) });
     Ok(Response::new(body::empty()))
 }
 
@@ -87,11 +89,11 @@ impl Reached {
     /// Leaves a task that carries the tunnel of a client that sent this after its request.
     pub fn carry_from(self, client: TcpStream, sent: Bytes) {
         let berth = self.flow.berth.clone();
-        self.carry(async move { Some((berth.bring(client).ok()?, sent)) });
+        self.carry(async move { Some((berth.bring(client.into()).ok()?, sent)) });
     }
 
     /// Leaves a task that carries the tunnel: with the client's stream, and what it sent after its request.
-    pub fn carry(self, client: impl Future<Output = Option<(TcpStream, Bytes)>> + Send + 'static) {
+    pub fn carry(self, client: impl Future<Output = Option<(Stream, Bytes)>> + Send + 'static) {
         let Reached { flow, dialled, window } = self;
         let (bulkheads, berth) = (Arc::clone(&flow.carrier.bulkheads), flow.berth.clone());
         bulkheads.carry(berth, async move {
@@ -145,25 +147,28 @@ struct Opened {
 impl Opened {
     async fn run(
         &self,
-        client: impl Future<Output = Option<(TcpStream, Bytes)>>,
+        client: impl Future<Output = Option<(Stream, Bytes)>>,
         dialled: Dialled,
         window: Window,
     ) -> Fault {
-        let mut tunnel = tokio::select! {
+        let (lane, mut tunnel) = tokio::select! {
             client = client => match client {
-                Some(client) => tunnel(client, dialled, window),
+                Some(client) => (lane_of(&client.0), tunnel(client, dialled, window)),
                 None => return Fault::new(Side::Client, Reason::Reset),
             },
             fault = self.live.stopped() => return fault,
         };
         tokio::select! {
+            // In this order: what the stream itself says of its end is closer than that its lane is over.
+            biased;
             ended = self.through(&mut tunnel) => ended.unwrap_or_else(|end| end.fault()),
             fault = self.live.stopped() => fault,
+            fault = over(lane) => fault,
         }
     }
 
     /// Looks at the first bytes, judges again where they say something else than CONNECT did, and relays.
-    async fn through(&self, tunnel: &mut Tunnel<TcpStream, TcpStream>) -> Result<Fault, End> {
+    async fn through(&self, tunnel: &mut Tunnel<Stream, TcpStream>) -> Result<Fault, End> {
         // A client that says nothing and closes said nothing that could be misread.
         let mut hello = tls::Hello::NotTls;
         let mut look = |bytes: &[u8]| {
@@ -223,25 +228,52 @@ impl Opened {
 }
 
 /// Both streams, and what was read of them before.
-fn tunnel((client, sent): (TcpStream, Bytes), origin: Dialled, window: Window) -> Tunnel<TcpStream, TcpStream> {
+fn tunnel((client, sent): (Stream, Bytes), origin: Dialled, window: Window) -> Tunnel<Stream, TcpStream> {
     let mut tunnel = Tunnel::new(client, origin.stream).with_prefix(&sent).with_early(&origin.early);
     tunnel.follow_in(window);
     tunnel
 }
 
 /// The client's own stream, and what it sent after the request head.
-fn stream_of(upgraded: Upgraded, berth: &Berth) -> Option<(TcpStream, Bytes)> {
+fn stream_of(upgraded: Upgraded, lane: Option<Arc<Lane>>, berth: &Berth) -> Option<(Stream, Bytes)> {
+    if let Some(lane) = lane {
+        return Some((Stream::Laned(Box::new(Laned::new(upgraded, lane))), Bytes::new()));
+    }
     let parts = upgraded.downcast::<Door>().ok()?;
     let (stream, unread) = parts.io.into_parts();
     let sent = if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
     Some((berth.bring(stream).ok()?, sent))
 }
 
+/// The lane of a tunnel that has one.
+fn lane_of(client: &Stream) -> Option<Arc<Lane>> {
+    match client {
+        Stream::Laned(laned) => Some(Arc::clone(laned.lane())),
+        Stream::Plain(_) | Stream::Tls(_) => None,
+    }
+}
+
+/// Waits until the lane of a tunnel is over, if it has one. A client that takes back its stream has closed the tunnel both
+/// ways; one whose connection ended was broken off.
+async fn over(lane: Option<Arc<Lane>>) -> Fault {
+    let Some(lane) = lane else { return std::future::pending().await };
+    // In a place of its own: most tunnels have none, and each would be as much larger.
+    Box::pin(Arc::clone(&lane).over()).await;
+    Fault::new(Side::Client, if lane.is_cut() { Reason::Reset } else { Reason::Finished })
+}
+
+/// A plain socket can be asked and told as one; what is made of the bytes of another only at its ends.
+impl Source for Stream {
+    fn socket(&self) -> Option<&TcpStream> {
+        self.plain()
+    }
+}
+
 /// Carries what a plain request was upgraded to: the origin's side may be TLS, so it is taken as it is.
 pub async fn upgraded(live: Arc<Live>, berth: Berth, pass: Arc<Pass>, client: OnUpgrade, origin: OnUpgrade) {
     let both = async {
         let (client, origin) = tokio::join!(client, origin);
-        match (client.ok().and_then(|client| stream_of(client, &berth)), origin) {
+        match (client.ok().and_then(|client| stream_of(client, None, &berth)), origin) {
             (Some((client, early)), Ok(origin)) => relay(&live, &pass, client, early, TokioIo::new(origin)).await,
             (None, _) => Fault::new(Side::Client, Reason::Reset),
             (_, Err(_)) => Fault::new(Side::Origin, Reason::Reset),
@@ -254,7 +286,7 @@ pub async fn upgraded(live: Arc<Live>, berth: Berth, pass: Arc<Pass>, client: On
     live.end(fault);
 }
 
-async fn relay<O>(live: &Live, pass: &Pass, client: TcpStream, early: Bytes, origin: O) -> Fault
+async fn relay<O>(live: &Live, pass: &Pass, client: Stream, early: Bytes, origin: O) -> Fault
 where
     O: Source + AsyncWrite,
 {

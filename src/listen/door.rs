@@ -12,9 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWrite as _;
 use tokio::time::Sleep;
 
+use super::Stream;
 use crate::base::clock;
 
 /// How long a request head may take from its first byte to its last. Browsers send theirs in one piece; this is for
@@ -58,6 +59,11 @@ impl Phase {
         self.0.load(Ordering::Relaxed) == SLOW
     }
 
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.now() == IDLE
+    }
+
     fn now(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
     }
@@ -77,7 +83,7 @@ fn slow_answer() -> String {
 /// first, as hyper would close without a word.
 #[derive(Debug)]
 pub struct Door {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     /// Read before hyper came.
     before: Bytes,
     phase: Arc<Phase>,
@@ -91,13 +97,13 @@ pub struct Door {
 
 impl Door {
     /// Wraps an accepted stream, of which these bytes were read.
-    pub fn new(stream: TcpStream, before: Bytes, phase: Arc<Phase>, keep_alive: Duration) -> Self {
+    pub fn new(stream: Stream, before: Bytes, phase: Arc<Phase>, keep_alive: Duration) -> Self {
         let timer = Box::pin(tokio::time::sleep(keep_alive));
         Door { stream: TokioIo::new(stream), before, phase, keep_alive, timed: None, timer, stall: None }
     }
 
     /// The stream itself, for a tunnel, and what was read before hyper came and hyper did not read.
-    pub fn into_parts(self) -> (TcpStream, Bytes) {
+    pub fn into_parts(self) -> (Stream, Bytes) {
         (self.stream.into_inner(), self.before)
     }
 
@@ -126,7 +132,9 @@ impl Door {
         if phase == HEAD {
             self.phase.0.store(SLOW, Ordering::Relaxed);
             // What does not fit into the socket's buffer now never will: the client reads nothing.
-            let _ = self.stream.inner().try_write(slow_answer().as_bytes());
+            let mut stream = Pin::new(self.stream.inner_mut());
+            let _ = stream.as_mut().poll_write(cx, slow_answer().as_bytes());
+            let _ = stream.poll_flush(cx);
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

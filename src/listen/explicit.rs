@@ -1,4 +1,4 @@
-//! An explicit HTTP/1.1 proxy: what a request asks for, and hyper serving a connection.
+//! An explicit proxy: what a request asks for, and hyper serving a connection by HTTP/1.1.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Version};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::Stream;
 use super::door::{Door, Phase};
 use crate::base::target::TargetError;
 use crate::base::{Fault, Reason, Scheme, Side, Target};
@@ -80,7 +80,8 @@ pub fn ask(request: &Parts) -> Result<Ask, AskError> {
         return Ok(Ask::Tunnel(Target::from_authority(authority.unwrap_or_default())?));
     }
     let hosts = request.headers.get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version >= Version::HTTP_11) {
+    // HTTP/2 names it in `:authority` (RFC 9113 section 8.3.1).
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
         return Err(AskError::Host);
     }
     let scheme = Scheme::of_url(request.uri.scheme_str().ok_or(AskError::NotForAProxy)?).ok_or(AskError::Scheme)?;
@@ -130,7 +131,7 @@ impl ServeError {
 /// # Errors
 /// When something came that never became a request: there is no flow then that could keep the record.
 pub async fn serve<S, F, B>(
-    (stream, before): (TcpStream, Bytes),
+    (stream, before): (Stream, Bytes),
     phase: Arc<Phase>,
     keep_alive: Duration,
     drain: &CancellationToken,
@@ -200,6 +201,14 @@ mod tests {
         ] {
             assert_eq!(ask(&request), Ok(expected));
         }
+    }
+
+    #[test]
+    fn http_2_names_the_host_in_its_own_way() {
+        let (mut plain, mut named) = (parts("GET", "http://nhs.uk/a", &[]), parts("GET", "/a", &["nhs.uk"]));
+        (plain.version, named.version) = (Version::HTTP_2, Version::HTTP_2);
+        assert_eq!(ask(&plain), Ok(Ask::Exchange(Scheme::Http, "nhs.uk:80".parse().unwrap())));
+        assert_eq!(ask(&named), Err(AskError::NotForAProxy));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a configuration says of a listener.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::base::{Cidr, ListenerId};
 
@@ -15,6 +16,19 @@ pub struct Spec {
     pub address: SocketAddr,
     /// Who may connect; nobody else, so an empty list is refused in `check`.
     pub clients: Vec<Cidr>,
+    /// The balancers that say whose each connection is, by the PROXY protocol.
+    pub proxy_protocol: Vec<Cidr>,
+    /// The certificate to show; without one clients speak to it in the clear.
+    pub tls: Option<Tls>,
+}
+
+/// The files of a certificate, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate, then those that vouch for it.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// How clients speak to a listener.

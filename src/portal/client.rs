@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::history::HistoryView;
 use super::route;
 use super::view::{ReloadOutcome, Status, Tubes, UpgradeOutcome};
 
@@ -90,6 +91,14 @@ pub fn upgrade(socket: &Path) -> Result<UpgradeOutcome, AskError> {
 /// As [`status`].
 pub fn drain(socket: &Path) -> Result<(), AskError> {
     ask(socket, &Method::POST, "/api/v1/drain", PROMPT).map(drop)
+}
+
+/// What it was in the last hour.
+///
+/// # Errors
+/// As [`status`].
+pub fn history(socket: &Path) -> Result<HistoryView, AskError> {
+    read(&ask(socket, &Method::GET, "/api/v1/history", PROMPT)?.1)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {

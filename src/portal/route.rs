@@ -2,37 +2,33 @@
 //! may reload or drain, so that nobody does it over the network or through a browser that visits another site.
 
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
-use ring::digest;
 use serde::Serialize;
 
+use super::history::History;
+use super::live;
 use super::view::{Asked, Gateway, Tubes};
 
-const LIVE: &str = include_str!("live.html");
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const PAC: &str = "application/x-ns-proxy-autoconfig";
 
-/// Nothing but the page's own style and script, told by their hashes, and its own API.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = |tag: &str| {
-        let inner = LIVE.split_once(&format!("<{tag}>")).and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
-        STANDARD.encode(digest::digest(&digest::SHA256, inner.map_or("", |(inner, _)| inner).as_bytes()))
-    };
-    let text = format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash("style"),
-        hash("script"),
-    );
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-});
+/// What there is to see, as a wrong path is told.
+const PLACES: &str = "no such page; there are /, /metrics, /healthz, /readyz, /api/v1/status, /api/v1/tubes, \
+    /api/v1/history and /proxy.pac\n";
+
+/// What requests are answered from.
+pub struct Desk {
+    /// The gateway.
+    pub gateway: Arc<dyn Gateway>,
+    /// How it was in the last hour.
+    pub history: Mutex<History>,
+}
 
 /// Where a request came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,14 +43,10 @@ pub enum Door {
 pub type Answer = Response<Full<Bytes>>;
 
 /// The answer to a request. Bodies are never read: nothing here needs one.
-pub async fn answer(
-    door: Door,
-    gateway: &Arc<dyn Gateway>,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> Answer {
-    if door == Door::Tcp && (path == "/" || path.starts_with("/api/")) && !host_is_ours(headers, gateway.as_ref()) {
+pub async fn answer(door: Door, desk: &Desk, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+    let gateway = &desk.gateway;
+    let told = path == "/" || path.starts_with("/api/") || is_pac(path);
+    if door == Door::Tcp && told && !host_is_ours(headers, gateway.as_ref()) {
         let text = "ask by address, as localhost, or by the gateway's own name\n";
         return respond(StatusCode::MISDIRECTED_REQUEST, TEXT, text);
     }
@@ -65,9 +57,7 @@ pub async fn answer(
         (false, method) => matches!(method, &Method::GET | &Method::HEAD),
     };
     match path {
-        "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/tubes" if allowed => {
-            look(gateway, path)
-        }
+        path if allowed && LOOKS.contains(&path) => look(desk, path, headers),
         "/api/v1/reload" | "/api/v1/drain" | "/api/v1/upgrade" if door == Door::Tcp => {
             let text = "only on the unix socket: clearway reload, clearway drain, clearway upgrade\n";
             respond(StatusCode::FORBIDDEN, TEXT, text)
@@ -84,19 +74,31 @@ pub async fn answer(
             gateway.drain();
             json(StatusCode::ACCEPTED, &serde_json::json!({ "draining": true }))
         }
-        "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/tubes" | "/api/v1/reload"
-        | "/api/v1/drain" | "/api/v1/upgrade" => {
+        path if posts || LOOKS.contains(&path) => {
             let mut answer = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "not with this method\n");
             let methods = HeaderValue::from_static(if posts { "POST" } else { "GET, HEAD" });
             answer.headers_mut().insert(header::ALLOW, methods);
             answer
         }
-        _ => respond(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            "no such page; there are /metrics, /healthz, /readyz, /api/v1/status, /api/v1/tubes and /\n",
-        ),
+        _ => respond(StatusCode::NOT_FOUND, TEXT, PLACES),
     }
+}
+
+/// What is only looked at.
+const LOOKS: &[&str] = &[
+    "/",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/status",
+    "/api/v1/tubes",
+    "/api/v1/history",
+    "/proxy.pac",
+    "/wpad.dat",
+];
+
+fn is_pac(path: &str) -> bool {
+    matches!(path, "/proxy.pac" | "/wpad.dat")
 }
 
 /// In the headers of a reload: for whom it is, and to which generation the files went back.
@@ -113,7 +115,7 @@ fn asked(door: Door, headers: &HeaderMap) -> Asked {
     }
 }
 
-fn look(gateway: &Arc<dyn Gateway>, path: &str) -> Answer {
+fn look(Desk { gateway, history }: &Desk, path: &str, headers: &HeaderMap) -> Answer {
     match path {
         "/metrics" => respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", gateway.metrics()),
         "/healthz" => respond(StatusCode::OK, TEXT, "alive\n"),
@@ -124,10 +126,19 @@ fn look(gateway: &Arc<dyn Gateway>, path: &str) -> Answer {
             }
         },
         "/api/v1/status" => json(StatusCode::OK, &gateway.status()),
-        "/api/v1/tubes" => json(StatusCode::OK, &Tubes { link: gateway.link(), tubes: gateway.tubes() }),
+        "/api/v1/tubes" => json(StatusCode::OK, &Tubes::new(gateway.link(), gateway.tubes())),
+        "/api/v1/history" => json(StatusCode::OK, &history.lock().unwrap_or_else(PoisonError::into_inner).view()),
+        path if is_pac(path) => match gateway.pac(host_of(headers)) {
+            Some(script) => respond(StatusCode::OK, PAC, script),
+            None => respond(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "by which address clients reach the proxy is not known here: ask a listener, or set [pac] name\n",
+            ),
+        },
         _ => {
-            let mut page = respond(StatusCode::OK, "text/html; charset=utf-8", LIVE);
-            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+            let mut page = respond(StatusCode::OK, "text/html; charset=utf-8", live::PAGE);
+            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, live::POLICY.clone());
             page
         }
     }
@@ -137,17 +148,22 @@ fn look(gateway: &Arc<dyn Gateway>, path: &str) -> Answer {
 /// in Host then, never an address, localhost or ours. Metrics and health have nothing to hide and are asked for by
 /// whatever name a monitoring system knows.
 fn host_is_ours(headers: &HeaderMap, gateway: &dyn Gateway) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+    let Some(name) = host_of(headers) else {
         return true; // HTTP/1.0; no browser
     };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => host.split(':').next(),
-    }
-    .unwrap_or_default();
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || name.eq_ignore_ascii_case(&gateway.status().name)
+}
+
+/// The name or address in Host, without its port and brackets.
+fn host_of(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    Some(name.unwrap_or_default())
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {

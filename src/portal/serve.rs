@@ -15,9 +15,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::route::{self, Door};
+use super::route::{self, Desk, Door};
 use super::socket::{self, AdminSocket, SocketError, Unsettled};
 use super::view::Gateway;
+use crate::base::clock;
 
 /// Connections at once, each door its own: a crowd on the network must not keep `clearway drain` out.
 const CONNECTIONS: usize = 64;
@@ -40,6 +41,9 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// After an accept that failed for want of descriptors or memory: trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the history looks: what a tube used is an average over a second.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Where the portal is.
 #[derive(Clone, Debug)]
@@ -163,7 +167,7 @@ pub fn serve(
             tcp: tokio::net::TcpListener::from_std(tcp).map_err(failed)?,
             unix: tokio::net::UnixListener::from_std(unix).map_err(PortalError::Thread)?,
             held: holds,
-            gateway,
+            desk: Arc::new(Desk { gateway, history: Mutex::default() }),
             stop,
             tasks: TaskTracker::new(),
         }
@@ -180,13 +184,14 @@ struct Doors {
     tcp: tokio::net::TcpListener,
     unix: tokio::net::UnixListener,
     held: Arc<OnceLock<AdminSocket>>,
-    gateway: Arc<dyn Gateway>,
+    desk: Arc<Desk>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Doors {
     async fn run(self) {
+        self.tasks.spawn(look_on(Arc::clone(&self.desk), self.stop.clone()));
         let by_tcp = Arc::new(Semaphore::new(CONNECTIONS));
         let by_socket = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
@@ -216,25 +221,37 @@ impl Doors {
         let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
             return;
         };
-        let gateway = Arc::clone(&self.gateway);
+        let desk = Arc::clone(&self.desk);
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            converse(stream, door, gateway, stop).await;
+            converse(stream, door, desk, stop).await;
             drop(permit);
         });
+    }
+}
+
+/// Remembers how it was, until the portal ends.
+async fn look_on(desk: Arc<Desk>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(LOOK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(every.tick()).await.is_some() {
+        let gateway = &desk.gateway;
+        let (link, tubes) = (gateway.link(), gateway.tubes());
+        let mut history = desk.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.look((clock::now(), clock::wall()), link, tubes, || gateway.refusals());
     }
 }
 
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     door: Door,
-    gateway: Arc<dyn Gateway>,
+    desk: Arc<Desk>,
     stop: CancellationToken,
 ) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let gateway = Arc::clone(&gateway);
+        let desk = Arc::clone(&desk);
         async move {
-            let answer = route::answer(door, &gateway, request.method(), request.uri().path(), request.headers()).await;
+            let answer = route::answer(door, &desk, request.method(), request.uri().path(), request.headers()).await;
             Ok::<_, std::convert::Infallible>(answer)
         }
     });

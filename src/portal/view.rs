@@ -5,7 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+use super::state::StateView;
+pub use crate::account::Refused;
 
 /// A future that can be kept in a struct.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -18,6 +22,11 @@ pub trait Gateway: Send + Sync + 'static {
     fn tubes(&self) -> Vec<TubeView>;
     /// The link as it is now, which `/api/v1/tubes` shows beside them.
     fn link(&self) -> LinkNow;
+    /// What was refused since the process began.
+    fn refusals(&self) -> Vec<Refused>;
+    /// The proxy auto-configuration that a client gets which asks this machine by `host`; nothing where it cannot be
+    /// told by which address proxies are reached.
+    fn pac(&self, host: Option<&str>) -> Option<String>;
     /// `/metrics`
     fn metrics(&self) -> String;
     /// `/readyz`
@@ -77,6 +86,12 @@ pub struct Status {
     pub watching: Vec<WatchView>,
     /// Lists of which the last good copy is in force, for what came after it was refused.
     pub refused_lists: Vec<RefusedList>,
+    /// Ways out by which many hosts in a row could not be reached.
+    #[serde(default)]
+    pub failing_egresses: Vec<String>,
+    /// Exceptions that end within a week, the first to end first.
+    #[serde(default)]
+    pub lapsing: Vec<LapsingRule>,
     /// `None` before the first.
     pub last_reload: Option<LastReload>,
     /// Of the process.
@@ -107,6 +122,18 @@ pub struct ListenerView {
     pub mode: String,
     /// The address it is bound to.
     pub address: String,
+    /// The certificate that it shows, where it speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateView>,
+}
+
+/// A listener's certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateView {
+    /// When its time is over, RFC 3339, UTC.
+    pub expires: Option<Timestamp>,
+    /// Why the files that are there now are no use, and this is the last good one.
+    pub problem: Option<String>,
 }
 
 /// The link; bits per second, null where it is not limited.
@@ -138,6 +165,15 @@ pub struct RefusedList {
     pub list: String,
     /// What was wrong with what came, or kept it from coming.
     pub why: String,
+}
+
+/// A rule that ends soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LapsingRule {
+    /// Its name.
+    pub rule: String,
+    /// The last day on which it holds.
+    pub last_day: Date,
 }
 
 /// What became of the last reload.
@@ -190,10 +226,20 @@ pub struct RefusedView {
 /// `/api/v1/tubes`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tubes {
+    /// All of it in a sentence.
+    #[serde(default)]
+    pub state: StateView,
     /// What they all share.
     pub link: LinkNow,
     /// In the order of the file.
     pub tubes: Vec<TubeView>,
+}
+
+impl Tubes {
+    /// The link and the tubes, and what to say of them.
+    pub fn new(link: LinkNow, tubes: Vec<TubeView>) -> Self {
+        Tubes { state: StateView::of(&link, &tubes), link, tubes }
+    }
 }
 
 /// A tube, as it is now.
@@ -217,6 +263,18 @@ pub struct TubeView {
     pub admission: AdmissionView,
     /// What it refused.
     pub refused: RefusedView,
+    /// Its peaks; null where it has none.
+    #[serde(default)]
+    pub peak: Option<PeakView>,
+}
+
+/// A tube that has other ceilings at other times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeakView {
+    /// Whether a peak's ceiling holds now.
+    pub open: bool,
+    /// When that may next change, in the gateway's zone: `2026-11-24T14:00:00+00:00`.
+    pub changes: Option<String>,
 }
 
 /// New connections wait to be made until their tube has room for what they bring.

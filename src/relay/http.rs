@@ -1,7 +1,7 @@
 //! The headers of a forwarded message, as RFC 9110 section 7.6 wants them. Pure.
 
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
@@ -23,6 +23,9 @@ static HOP_BY_HOP: [HeaderName; 8] = [
 /// them on, and a wish to upgrade.
 pub fn towards_origin(headers: &mut HeaderMap, version: Version, via: &Via, host: HeaderValue) {
     via.add(headers, version);
+    if version == Version::HTTP_2 {
+        one_cookie(headers);
+    }
     if !headers.keys().any(is_hop_by_hop) {
         headers.insert(HOST, host);
         return;
@@ -52,6 +55,17 @@ pub fn towards_client(headers: &mut HeaderMap, version: Version, via: &Via, upgr
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
+    }
+}
+
+/// HTTP/2 sends cookies one by one; before it there is one field for all (RFC 9113 section 8.2.3).
+fn one_cookie(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(all) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+        headers.insert(COOKIE, all);
     }
 }
 
@@ -132,17 +146,22 @@ pub fn head_length(headers: &HeaderMap, target: usize) -> usize {
 pub struct Via {
     old: Option<HeaderValue>,
     new: Option<HeaderValue>,
+    two: Option<HeaderValue>,
 }
 
 impl Via {
     /// That of a gateway. A name that no header can hold is not told.
     pub fn new(gateway: &str) -> Self {
         let of = |version: &str| HeaderValue::from_str(&format!("{version} {gateway}")).ok();
-        Via { old: of("1.0"), new: of("1.1") }
+        Via { old: of("1.0"), new: of("1.1"), two: of("2") }
     }
 
     fn add(&self, headers: &mut HeaderMap, version: Version) {
-        let value = if version == Version::HTTP_10 { &self.old } else { &self.new };
+        let value = match version {
+            Version::HTTP_10 => &self.old,
+            Version::HTTP_2 => &self.two,
+            _ => &self.new,
+        };
         if let Some(value) = value {
             headers.append(VIA, value.clone());
         }
@@ -191,6 +210,14 @@ mod tests {
             forwarded(&[("connection", "via"), ("via", "1.0 branch")]),
             ["host: nhs.uk", "via: 1.0 branch", "via: 1.1 gw1"]
         );
+    }
+
+    #[test]
+    fn what_came_by_http_2_goes_on_as_http_1_wants_it() {
+        let mut headers = headers(&[("cookie", "a=1"), ("cookie", "b=2; c=3"), ("accept", "*/*")]);
+        towards_origin(&mut headers, Version::HTTP_2, &Via::new("gw1"), HeaderValue::from_static("nhs.uk"));
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+        assert_eq!(headers[VIA], "2 gw1");
     }
 
     #[test]

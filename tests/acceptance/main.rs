@@ -9,6 +9,8 @@
 mod world;
 
 mod clients;
+mod secure;
+mod balancers;
 mod commands;
 mod feeds;
 mod fetch;
@@ -32,3 +34,6 @@ mod demo;
 mod audit;
 mod upgrade;
 mod service;
+mod page;
+mod top;
+mod pac;

@@ -62,6 +62,15 @@ fn promtool_accepts_the_metrics() {
         "clearway_list_rejected_lines",
         "clearway_list_age_seconds",
         "clearway_journal_dropped_total",
+        "clearway_journal_failing",
+        "clearway_config_last_reload_successful",
+        "clearway_config_in_force_timestamp_seconds",
+        "clearway_connections_open",
+        "clearway_connections_limit",
+        "clearway_tube_peak",
+        "clearway_tube_priority",
+        "clearway_egress_connects_total",
+        "clearway_egress_failing_hosts",
         "process_resident_memory_bytes",
     ] {
         // In this world there are no lists, and no interface or probe is named.

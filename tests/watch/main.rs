@@ -15,4 +15,6 @@ mod world;
 mod prometheus;
 
 mod alerts;
+mod dashboard;
 mod files;
+mod lunch;

@@ -17,6 +17,7 @@ pub(super) const ENDINGS: &[(Side, &[Reason])] = &[
             Reason::NoDestination,
             Reason::HeadTooLarge,
             Reason::SlowHead,
+            Reason::BadProxyHeader,
             Reason::Reset,
             Reason::Idle,
             Reason::TlsFailed,
@@ -63,6 +64,8 @@ pub struct Known {
     pub tubes: Vec<TubeId>,
     /// Every rule.
     pub rules: Vec<RuleId>,
+    /// Rules that block; nothing, where the default does.
+    pub blocking: Vec<Option<RuleId>>,
     /// Rules that only watch.
     pub watching: Vec<RuleId>,
     /// Rules that end, and the moment from which each holds no longer.

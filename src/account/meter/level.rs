@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::{GaugeVec, IntGaugeVec};
 
 use super::vectors::Vectors;
 use super::{MeterError, float, gauge, level};
-use crate::base::{Direction, TubeId};
+use crate::base::{Direction, ListenerId, TubeId};
 
 /// The link one way, as the scheduler sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +31,8 @@ pub(super) struct Levels {
     link_limit: GaugeVec,
     link_used: GaugeVec,
     link_probe: GaugeVec,
+    certificate_expires: GaugeVec,
+    certificate_refused: IntGaugeVec,
 }
 
 impl Levels {
@@ -82,6 +85,16 @@ impl Levels {
                 "How long the last echo of [link] probe took; absent where none is named or it does not answer.",
                 &[],
             )?,
+            certificate_expires: vectors.level(
+                "clearway_certificate_expires_timestamp_seconds",
+                "When the time of the certificate that the listener shows is over, in seconds since 1970.",
+                &["listener"],
+            )?,
+            certificate_refused: vectors.gauge(
+                "clearway_certificate_refused",
+                "1 while the files of the listener's certificate are no use and the last good one is shown.",
+                &["listener"],
+            )?,
         })
     }
 
@@ -114,6 +127,16 @@ impl Levels {
         level(&self.link_limit, &labels, link.limit.map_or(f64::INFINITY, float));
         or_absent(&self.link_queue, &labels, link.queue.map(|queue| queue.as_secs_f64()));
         or_absent(&self.link_used, &labels, link.used.map(float));
+    }
+
+    pub(super) fn certificates(&self, all: impl Iterator<Item = (ListenerId, Option<Timestamp>, bool)>) {
+        self.certificate_expires.reset();
+        self.certificate_refused.reset();
+        for (listener, expires, refused) in all {
+            let labels = [listener.as_str()];
+            or_absent(&self.certificate_expires, &labels, expires.map(|at| at.as_duration().as_secs_f64()));
+            gauge(&self.certificate_refused, &labels, i64::from(refused));
+        }
     }
 
     pub(super) fn probe(&self, took: Option<Duration>) {

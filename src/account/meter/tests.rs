@@ -1,7 +1,7 @@
 //! What is counted, as a scrape shows it.
 
 use super::*;
-use crate::base::CategoryId;
+use crate::base::{CategoryId, Reason, Side};
 
 fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
@@ -15,6 +15,7 @@ fn known() -> Known {
         actions: vec!["allow", "block"],
         tubes: vec![TubeId::from("clinical"), TubeId::from("social")],
         rules: vec![RuleId::from("security-blocks")],
+        blocking: vec![Some(RuleId::from("security-blocks")), None],
         watching: vec![RuleId::from("trial")],
         exceptions: vec![(RuleId::from("security-blocks"), "2027-04-01T00:00:00+01:00".parse().unwrap())],
         egresses: vec![EgressId::from("internet")],
@@ -48,6 +49,8 @@ fn everything_the_configuration_makes_possible_is_there_at_zero() {
         r#"clearway_flow_ends_total{reason="slow-head",side="client",tube="none"} 0"#,
         r#"clearway_rule_hits_total{rule="default"} 0"#,
         r#"clearway_rule_hits_total{rule="security-blocks"} 0"#,
+        r#"clearway_blocked_total{rule="security-blocks"} 0"#,
+        r#"clearway_blocked_total{rule="default"} 0"#,
         r#"clearway_rule_watched_total{otherwise="no",rule="trial"} 0"#,
         r#"clearway_rule_watched_total{otherwise="yes",rule="trial"} 0"#,
         r#"clearway_bytes_total{direction="down",tube="clinical"} 0"#,
@@ -167,6 +170,19 @@ fn refusals_for_want_of_room_are_told_by_tube_and_in_all() {
     }
     assert_eq!(meter.refused(&social), Refusals { tube_full: 2, process_full: 1 });
     assert_eq!(meter.refused(&clinical), Refusals::default());
+    meter.blocked(None);
+    meter.blocked(Some(&RuleId::from("security-blocks")));
+    let told: Vec<_> = meter.refusals().into_iter().filter(|refused| refused.count > 0).collect();
+    let told: Vec<_> = told.iter().map(|r| (&*r.reason, r.rule.as_deref(), r.tube.as_deref(), r.count)).collect();
+    assert_eq!(
+        told,
+        [
+            ("blocked", Some("default"), None, 1),
+            ("blocked", Some("security-blocks"), None, 1),
+            ("process-full", None, None, 2),
+            ("tube-full", None, Some("social"), 2),
+        ]
+    );
     // A tube that is gone refused what it refused.
     meter.know(Known::default());
     assert_eq!(meter.refused_in_all(), Refusals { tube_full: 2, process_full: 2 });

@@ -6,9 +6,10 @@ use super::act::{self, Act};
 use super::cast::{CAST, Habit};
 use super::diary::Sample;
 use super::outcome::{self, Outcome};
-use super::spark::{Ink, Style, latency};
+use super::spark::latency;
 use super::stage::{Now, Stage};
 use crate::base::Rate;
+use crate::cli::ink::{Ink, Style};
 
 /// How wide it is; the 80th column stays free, for some terminals wrap in it.
 const WIDE: usize = 78;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::spark::Style;
+use crate::cli::ink::variable;
 use crate::cli::write;
 
 /// Another screen; no cursor; no line goes on in the next one.
@@ -36,19 +36,4 @@ impl Drop for Screen {
     fn drop(&mut self) {
         write::raw(GIVE_BACK);
     }
-}
-
-/// What standard output can show.
-pub fn style() -> Style {
-    let plain = variable("NO_COLOR").is_some() || variable("TERM").is_none_or(|term| term == "dumb");
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_lowercase();
-    Style {
-        colour: std::io::stdout().is_terminal() && !plain,
-        unicode: locale.contains("utf-8") || locale.contains("utf8"),
-    }
-}
-
-/// A variable of the environment that is set to something.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

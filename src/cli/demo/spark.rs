@@ -2,46 +2,13 @@
 
 use super::chance::whole;
 use super::diary::Exchange;
+use crate::cli::ink::{Ink, Style};
 
 /// The lowest and the highest milliseconds that columns tell apart; between them each is the same factor above the last.
 pub const LOW: f64 = 50.0;
 pub const HIGH: f64 = 5_000.0;
 
-/// How a terminal shows things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Whether it may be coloured (<https://no-color.org>).
-    pub colour: bool,
-    /// Whether it has more than ASCII.
-    pub unicode: bool,
-}
-
-/// Colours, and what is like them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
-    Bold,
-    Faint,
-    Good,
-    Fair,
-    Poor,
-}
-
 impl Style {
-    /// A text in an ink.
-    pub fn paint(self, ink: Ink, text: &str) -> String {
-        if !self.colour {
-            return text.to_owned();
-        }
-        let code = match ink {
-            Ink::Bold => 1,
-            Ink::Faint => 2,
-            Ink::Good => 32,
-            Ink::Fair => 33,
-            Ink::Poor => 31,
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
-    }
-
     /// The columns, lowest first.
     fn columns(self) -> &'static [char] {
         if self.unicode {

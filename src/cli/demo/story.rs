@@ -11,10 +11,10 @@ use super::diary::Diary;
 use super::outcome::Outcome;
 use super::picture;
 use super::scene::{self, SceneError};
-use super::screen::{self, Screen};
+use super::screen::Screen;
 use super::stage::{Now, Stage};
 use super::summary;
-use crate::cli::{INTERNAL, write};
+use crate::cli::{INTERNAL, ink, write};
 use crate::daemon::limits;
 
 /// Between two pictures.
@@ -103,11 +103,11 @@ async fn acts(stage: &Stage, tell: bool) -> Result<String, StoryError> {
         *outcome = Outcome::count(&diary);
         stage.leave(outcome.clone());
     }
-    Ok(summary::words(&outcomes, lengths.map(|lengths| lengths.asks.as_secs_f64()), screen::style()))
+    Ok(summary::words(&outcomes, lengths.map(|lengths| lengths.asks.as_secs_f64()), ink::style()))
 }
 
 async fn show(stage: &Stage, screen: Option<&Screen>) -> std::convert::Infallible {
-    let style = screen::style();
+    let style = ink::style();
     loop {
         if let Some(screen) = screen {
             screen.show(&picture::draw(stage, style));

@@ -6,7 +6,7 @@ use super::act::{self, Act};
 use super::cast::CAST;
 use super::link::Spec;
 use super::outcome::Outcome;
-use super::spark::Style;
+use crate::cli::ink::Style;
 
 /// The columns of the table.
 const NAME: usize = 26;

@@ -39,22 +39,33 @@ impl Door<'_> {
     }
 }
 
-/// The table. Pure.
+/// The table; none where nobody is brought in. Pure.
 pub fn table(config: &Config, mark: u32) -> String {
     let doors = doors(config);
+    if doors.is_empty() {
+        return String::new();
+    }
     let ports = ports(&config.egress.guard.ports);
-    let by = |via| doors.iter().filter(move |door| door.via == via).collect::<Vec<_>>();
-    let (tproxy, redirect) = (by(Via::Tproxy), by(Via::Redirect));
-    let mut text = String::from("table inet clearway {\n");
-    text.push_str("\tchain on_their_way {\n\t\ttype filter hook prerouting priority mangle; policy accept;\n\n");
-    text.push_str(OWN);
-    if !tproxy.is_empty() {
+    format!(
+        "table inet clearway {{\n\
+         \t# A firewall of this machine's that drops what comes in (`input`) must let these pass: `meta mark {mark:#x} accept`,\n\
+         \t# and the ports of listeners that are redirected to.\n\n{}{}}}\n",
+        on_their_way(&doors, &ports, mark),
+        redirected(&doors, &ports),
+    )
+}
+
+/// What TPROXY brings in, and QUIC.
+fn on_their_way(doors: &[Door<'_>], ports: &str, mark: u32) -> String {
+    let mut text =
+        format!("\tchain on_their_way {{\n\t\ttype filter hook prerouting priority mangle; policy accept;\n\n{OWN}");
+    if doors.iter().any(|door| door.via == Via::Tproxy) {
         text.push_str(&format!(
             "\n\t\t# Connections that a listener has taken already.\n\
              \t\tmeta l4proto tcp socket transparent 1 meta mark set {mark:#x} accept\n"
         ));
     }
-    for door in &tproxy {
+    for door in doors.iter().filter(|door| door.via == Via::Tproxy) {
         text.push_str(&heading(door.spec));
         text.push_str(&format!(
             "\t\t{} tcp dport {ports} tproxy {} to {} meta mark set {mark:#x} accept\n",
@@ -63,26 +74,28 @@ pub fn table(config: &Config, mark: u32) -> String {
             door.spec.address,
         ));
     }
-    if !doors.is_empty() {
-        text.push_str(
-            "\n\t\t# QUIC cannot be judged by its name here: browsers that are told so at once use TCP instead.\n",
-        );
-    }
-    for door in &doors {
+    text.push_str(
+        "\n\t\t# QUIC cannot be judged by its name here: browsers that are told so at once use TCP instead.\n",
+    );
+    for door in doors {
         text.push_str(&format!("\t\t{} udp dport 443 reject with icmpx admin-prohibited\n", door.clients()));
     }
-    text.push_str("\t}\n");
-    if !redirect.is_empty() {
-        text.push_str("\n\tchain redirected {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n\n");
-        text.push_str(OWN);
-        for door in &redirect {
-            text.push_str(&heading(door.spec));
-            text.push_str(&format!("\t\t{} tcp dport {ports} {}\n", door.clients(), translated(door.spec.address)));
-        }
-        text.push_str("\t}\n");
+    text + "\t}\n"
+}
+
+/// What REDIRECT brings in.
+fn redirected(doors: &[Door<'_>], ports: &str) -> String {
+    let doors: Vec<_> = doors.iter().filter(|door| door.via == Via::Redirect).collect();
+    if doors.is_empty() {
+        return String::new();
     }
-    text.push_str("}\n");
-    text
+    let mut text =
+        format!("\n\tchain redirected {{\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n\n{OWN}");
+    for door in doors {
+        text.push_str(&heading(door.spec));
+        text.push_str(&format!("\t\t{} tcp dport {ports} {}\n", door.clients(), translated(door.spec.address)));
+    }
+    text + "\t}\n"
 }
 
 fn heading(spec: &Spec) -> String {

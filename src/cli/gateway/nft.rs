@@ -17,7 +17,7 @@ pub fn run(config: &ConfigFile, undo: bool) -> Result<u8, u8> {
     let file = load::path(config);
     let config = load::config(config)?;
     warnings(&config).iter().for_each(|warning| write::note(&format!("warning: {warning}")));
-    write::line(&script(&config, &file));
+    write::line(script(&config, &file).trim_end());
     Ok(0)
 }
 
@@ -50,8 +50,10 @@ fn script(config: &Config, file: &Path) -> String {
         ),
         NEEDS.to_owned(),
         format!("\n# What was made before goes first.\n{}", routes::cleared()),
-        routes::lines(config, mark),
-        format!("\nnft -f - <<'END'\n{}{}END", catch::CLEARED, catch::table(config, mark)),
+        routes::brought_in(config, mark),
+        format!("\nnft -f - <<'END'\n{}{}END\n", catch::CLEARED, catch::table(config, mark)),
+        // Last, for these end the script where an interface is not there.
+        routes::ways_out(config),
     ]
     .concat()
 }

@@ -33,8 +33,8 @@ pub fn cleared() -> String {
     family("-4") + &family("-6")
 }
 
-/// The rules and routes. Pure.
-pub fn lines(config: &Config, mark: u32) -> String {
+/// The rules and routes of what is brought in. Pure.
+pub fn brought_in(config: &Config, mark: u32) -> String {
     let mut text = String::new();
     let tproxy = |v6: bool| {
         let by_tproxy = |spec: &&crate::listen::Spec| spec.mode.via() == Some(Via::Tproxy);
@@ -45,9 +45,15 @@ pub fn lines(config: &Config, mark: u32) -> String {
         text.push_str("\n# Packets with this mark were brought in by TPROXY: they are this machine's own, whatever their address.\n");
     }
     for (family, _) in families.into_iter().filter(|(_, there)| *there) {
-        text.push_str(&rule(family, PREFERENCE, mark_of(mark), TABLE));
+        text.push_str(&rule(family, PREFERENCE, &format!("{mark:#x}"), TABLE));
         text.push_str(&format!("ip {family} route add local default dev lo table {TABLE} protocol {PROTOCOL}\n"));
     }
+    text
+}
+
+/// The rules and routes of egresses. Pure.
+pub fn ways_out(config: &Config) -> String {
+    let mut text = String::new();
     for (number, egress) in (1..).zip(&config.egress.egresses) {
         if let (Some(mark), Some(interface)) = (egress.fwmark, &egress.interface) {
             text.push_str(&way_out(egress, (mark, interface), (PREFERENCE + number, TABLE + number)));
@@ -56,11 +62,7 @@ pub fn lines(config: &Config, mark: u32) -> String {
     text
 }
 
-fn mark_of(mark: u32) -> String {
-    format!("{mark:#x}")
-}
-
-fn rule(family: &str, preference: u32, mark: String, table: u32) -> String {
+fn rule(family: &str, preference: u32, mark: &str, table: u32) -> String {
     format!("ip {family} rule add pref {preference} fwmark {mark} lookup {table} protocol {PROTOCOL}\n")
 }
 
@@ -84,7 +86,7 @@ fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table):
             continue;
         }
         let via = hop.map(|hop| format!(" via {hop}")).unwrap_or_default();
-        text.push_str(&rule(family, preference, mark.to_string(), table));
+        text.push_str(&rule(family, preference, &mark.to_string(), table));
         text.push_str(&format!("ip {family} route add default{via} dev {device} table {table} protocol {PROTOCOL}\n"));
         if family == "-4" {
             // The table `main` leads back another way, and strict filters drop what comes by this one (ip-sysctl.rst).

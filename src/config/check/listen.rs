@@ -1,14 +1,16 @@
 //! `[[listener]]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use super::gateway::Admin;
+use super::gateway::{self, Admin};
 use super::names;
 use crate::base::{Cidr, ListenerId};
 use crate::config::problem::Problems;
 use crate::config::table::Table;
 use crate::config::text::{Place, Placed};
 use crate::config::value::{Label, quoted};
+use crate::listen::spec::Tls;
 use crate::listen::{Mode, Spec, Via};
 
 /// A `[[listener]]` and where its parts stand.
@@ -17,6 +19,10 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) clients: Vec<Placed<Cidr>>,
     /// Where its address stands, if it has one.
     pub(in crate::config) address: Option<Place>,
+    /// The balancers that are believed.
+    pub(in crate::config) balancers: Vec<Placed<Cidr>>,
+    /// The files of its certificate and key.
+    pub(in crate::config) tls: Option<[Placed<PathBuf>; 2]>,
     name: Option<Place>,
 }
 
@@ -44,15 +50,38 @@ fn listener(mut table: Table<'_>) -> Draft {
     table.needs("address", "\"127.0.0.1:3128\"");
     let address = table.take::<SocketAddr>("address");
     let clients = clients(&mut table);
+    let balancers = table.list::<Cidr>("proxy_protocol").unwrap_or_default();
+    let tls = tls(&mut table, mode);
     let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
     let spec = Spec {
         id: ListenerId::from(name.as_ref().map_or("", |name| name.value.0.as_str())),
         mode,
         address: address.as_ref().map_or(stand_in, |address| address.value),
         clients: clients.iter().map(|client| client.value).collect(),
+        proxy_protocol: balancers.iter().map(|balancer| balancer.value).collect(),
+        tls: tls.as_ref().map(|[cert, key]| Tls { cert: cert.value.clone(), key: key.value.clone() }),
     };
     table.finish();
-    Draft { spec, clients, address: address.map(|address| address.place), name: name.map(|name| name.place) }
+    let address = address.map(|address| address.place);
+    Draft { spec, clients, address, balancers, tls, name: name.map(|name| name.place) }
+}
+
+/// The two files, by paths that can be opened.
+fn tls(table: &mut Table<'_>, mode: Mode) -> Option<[Placed<PathBuf>; 2]> {
+    let mut table = table.table("tls", "`tls = { cert = \"proxy.pem\", key = \"proxy.key\" }`")?;
+    if mode != Mode::Explicit {
+        let hint = "leave it out: who knows of no proxy speaks TLS to others, and not to the gateway";
+        table.scope.problems.error(&table.place, "`tls` is for explicit listeners", hint);
+    }
+    table.synonyms(&[("certificate", "cert"), ("chain", "cert"), ("private_key", "key")]);
+    let beside = |named: Placed<PathBuf>| {
+        let path = gateway::beside(&named.place.text.file, &named.value);
+        Placed { value: path, place: named.place }
+    };
+    let cert = table.required::<PathBuf>("cert").map(beside);
+    let key = table.required::<PathBuf>("key").map(beside);
+    table.finish();
+    Some([cert?, key?])
 }
 
 /// `mode`, and how a transparent one gets its connections.

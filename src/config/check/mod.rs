@@ -8,5 +8,6 @@ pub(super) mod egress;
 pub(super) mod gateway;
 pub(super) mod listen;
 pub(super) mod names;
+pub(super) mod pac;
 pub(super) mod policy;
 pub(super) mod tube;

@@ -14,6 +14,7 @@ pub(in crate::config) fn warn(problems: &Problems, parts: &GatewayFile, policy: 
     }
     super::listen::open_to_all(problems, &parts.listeners);
     super::listen::admin_for_all(problems, &parts.admin);
+    super::listen::anybodys_word(problems, &parts.listeners);
     super::egress::denied_answers(problems, &parts.answers, &parts.guard);
     if !parts.broken {
         super::tube::ceilings(problems, &parts.link, &parts.tubes);

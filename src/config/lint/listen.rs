@@ -13,6 +13,16 @@ pub(in crate::config) fn open_to_all(problems: &Problems, listeners: &[Draft]) {
     }
 }
 
+/// Warns of listeners that believe everybody who says whose a connection is.
+pub(in crate::config) fn anybodys_word(problems: &Problems, listeners: &[Draft]) {
+    for balancer in listeners.iter().flat_map(|draft| &draft.balancers).filter(|balancer| balancer.value.prefix() == 0)
+    {
+        let message = format!("{} is everybody: anyone can say that a connection is somebody else's", balancer.value);
+        let hint = "name the addresses of your balancers, for example `proxy_protocol = [\"10.0.0.10/32\"]`";
+        problems.warning(&balancer.place, message, hint);
+    }
+}
+
 /// Warns of an `[admin]` on every address of this machine.
 pub(in crate::config) fn admin_for_all(problems: &Problems, admin: &Admin) {
     if let Some(place) = admin.place.as_ref().filter(|_| admin.address.ip().is_unspecified()) {

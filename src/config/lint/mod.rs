@@ -3,6 +3,7 @@
 pub(super) mod all;
 pub(super) mod calendar;
 pub(super) mod category;
+pub(super) mod certificate;
 pub(super) mod client;
 pub(super) mod egress;
 pub(super) mod list;

@@ -10,6 +10,9 @@ fn what_has_no_mistake_has_no_problem() {
     assert!(outcome.config.is_some());
 }
 
+/// A line of the listener.
+const STAFF: &str = "name = \"staff\"";
+
 /// The way out and its use, which go together.
 const WAN: &str = "egress = \"wan\"\n[egress.wan]";
 
@@ -58,6 +61,30 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ("name = \"gw1\"", "name = \"\"\"gw1\"", "2:8 not TOML: the string that begins here is not closed"),
         ("priority = 0", "priority = 0\npriority = 1", "13:1 not TOML: duplicate key"),
         // listeners
+        (STAFF, "name = \"staff\"\ntls = true", "8:7 `tls` is true or false, but must be a table"),
+        (STAFF, "name = \"staff\"\ntls = { cert = \"a.pem\" }", "8:7 `tls` has no `key`"),
+        (STAFF, "name = \"staff\"\ntls = { key = \"a.key\" }", "8:7 `tls` has no `cert`"),
+        (
+            STAFF,
+            "name = \"staff\"\ntls = { cert = 1, key = \"a.key\" }",
+            "8:16 `cert` is a number, but must be a path in a string",
+        ),
+        (STAFF, "name = \"staff\"\ntsl = { cert = \"a.pem\" }", "8:1 unknown key `tsl` in [[listener]]"),
+        (
+            STAFF,
+            "name = \"staff\"\nproxy_protocol = true",
+            "8:18 `proxy_protocol` is true or false, but must be a list",
+        ),
+        (
+            STAFF,
+            "name = \"staff\"\nproxy_protocol = [\"10.0.0.10/8\"]",
+            "8:19 `proxy_protocol` cannot be \"10.0.0.10/8\": it has bits set beyond its prefix",
+        ),
+        (
+            STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\ntls = { cert = \"a.pem\", key = \"a.key\" }",
+            "9:7 `tls` is for explicit listeners",
+        ),
         ("[[listener]]", "[listener]", "6:1 `listener` must be a list of tables"),
         (
             "127.0.0.1:3128",
@@ -238,6 +265,23 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             "[egress.wan]",
             "[guard]\nports = [0]\n[egress.wan]",
             "18:10 `ports` cannot be 0: a port is a number from 1 to 65535",
+        ),
+        // pac
+        ("[egress.wan]", "[pac]\nif_down = \"dircet\"\n[egress.wan]", "18:11 `if_down` cannot be \"dircet\""),
+        (
+            "[egress.wan]",
+            "[pac]\nname = \"http://gw:1\"\n[egress.wan]",
+            "18:8 `name` cannot be \"http://gw:1\": it is a URL: name the gateway alone, with a port or without",
+        ),
+        (
+            "[egress.wan]",
+            "[pac]\ndirect = [\"10.1.0.0/8\"]\n[egress.wan]",
+            "18:11 `direct` cannot be \"10.1.0.0/8\": has bits set beyond its prefix; the network is 10.0.0.0/8",
+        ),
+        (
+            "[egress.wan]",
+            "[pac]\ndirect = [\"a b\"]\n[egress.wan]",
+            "18:11 `direct` cannot be \"a b\": it has a character that no host name has",
         ),
         (
             "[egress.wan]",

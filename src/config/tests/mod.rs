@@ -2,6 +2,7 @@
 
 mod example;
 mod any_input;
+mod certificates;
 mod contradictions;
 mod disk;
 mod generation;

@@ -7,6 +7,7 @@ use super::world::{GATEWAY, POLICY, World, change, lines};
 use crate::account::Access;
 use crate::base::TubeId;
 use crate::config::{Config, LogPlace, ProcessLog};
+use crate::listen::pac::{Direct, IfDown, Pac, Proxy};
 use crate::tube::ShareBy;
 
 fn config(gateway: &str, policy: &str) -> Config {
@@ -31,6 +32,7 @@ fn what_is_absent_has_the_contracts_defaults() {
     let internet = &config.tubes.tubes[1];
     assert_eq!((internet.priority, internet.share_by, internet.flows), (1, ShareBy::Client, None));
     assert_eq!(config.tubes.link.rate.down, None);
+    assert_eq!(config.pac, Pac::default());
 }
 
 #[test]
@@ -45,7 +47,9 @@ fn every_further_key_is_read() {
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
            hosts = { a = \"192.0.2.1\", B = [\"192.0.2.2\", \"2001:db8::2\"] }\n\
            [guard]\nports = [443, \"8000-8099\"]\n[link]\nrest = { up = \"2 Mbit/s\" }\n\
-           [telemetry]\notlp = \"http://otel.example/gw/\"\n";
+           [telemetry]\notlp = \"http://otel.example/gw/\"\n\
+           [pac]\nname = \"gw1.example\"\nfallback = \"[2001:db8::7]:8080\"\nif_down = \"direct\"\n\
+           direct = [\".a.example\", \"*.b.example\", \"c.example\", \"10.0.0.0/8\"]\n";
     let config = config(&gateway, POLICY);
     assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(300), Duration::from_secs(3600)));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));
@@ -73,6 +77,13 @@ fn every_further_key_is_read() {
     assert_eq!(servers, ["192.0.2.53:53", "192.0.2.54:5353", "[2001:db8::53]:53"]);
     assert_eq!(config.egress.dns.hosts[&"b".parse().unwrap()].len(), 2);
     assert_eq!(config.egress.guard.ports, [443..=443, 8000..=8099]);
+    let proxy = |host: &str, port| Some(Proxy { host: host.parse().unwrap(), port });
+    assert_eq!(config.pac.name, proxy("gw1.example", None));
+    assert_eq!(config.pac.fallback, proxy("2001:db8::7", Some(8080)));
+    assert_eq!(config.pac.if_down, IfDown::Direct);
+    let names = ["a.example", "b.example", "c.example"].map(|name| Direct::Name(name.parse().unwrap()));
+    assert_eq!(config.pac.direct[..3], names);
+    assert_eq!(config.pac.direct[3], Direct::Network("10.0.0.0/8".parse().unwrap()));
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn doors_that_stand_open_to_everybody_are_named() {
         ),
         ("[\"127.0.0.0/8\"]", "[\"0.0.0.0/1\", \"::/1\"]", vec![]),
         (
+            "name = \"staff\"",
+            "name = \"staff\"\nproxy_protocol = [\"10.0.0.10/32\", \"::/0\"]",
+            vec!["8:35 ::/0 is everybody: anyone can say that a connection is somebody else's"],
+        ),
+        (
             "[egress.wan]",
             "[admin]\naddress = \"0.0.0.0:9128\"\n[egress.wan]",
             vec!["18:11 [admin] listens on every address of this machine, and it has no login: 0.0.0.0:9128"],

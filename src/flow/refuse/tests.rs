@@ -53,6 +53,7 @@ fn answer(refusal: &Refusal<'_>, method: &Method, pairs: &[(&'static str, &'stat
 fn every_reason_has_its_status_and_its_rfc_9209_error() {
     for (reason, status, proxy_status) in [
         (Reason::BadRequest, 400, r#"clearway; error=http_request_error; details="bad-request""#),
+        (Reason::BadProxyHeader, 400, r#"clearway; error=http_request_error; details="bad-proxy-header""#),
         (Reason::NoDestination, 400, r#"clearway; error=http_request_error; details="no-destination""#),
         (Reason::HeadTooLarge, 431, r#"clearway; error=http_request_error; details="head-too-large""#),
         (Reason::SlowHead, 408, r#"clearway; error=http_request_error; details="slow-head""#),

@@ -52,7 +52,11 @@ const FULL_CY: &str = "Mae'r cysylltiad yn llawn ar hyn o bryd";
 pub fn of(reason: Reason) -> Both {
     match reason {
         Reason::Blocked | Reason::ClientNotAllowed | Reason::PortRefused | Reason::AddressDenied => refused(reason),
-        Reason::BadRequest | Reason::HeadTooLarge | Reason::SlowHead | Reason::NoDestination => misread(reason),
+        Reason::BadRequest
+        | Reason::HeadTooLarge
+        | Reason::SlowHead
+        | Reason::BadProxyHeader
+        | Reason::NoDestination => misread(reason),
         Reason::TubeFull | Reason::ProcessFull | Reason::Drained => busy(reason),
         Reason::Internal | Reason::Finished => both(
             [

@@ -33,7 +33,7 @@ impl Certs {
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let authority = ca.self_signed(&ca_key).unwrap();
-        let names = [CLINICAL, SOCIAL, NEWS, BLOCKED, "127.0.0.1", "::1"].map(str::to_owned);
+        let names = [CLINICAL, SOCIAL, NEWS, BLOCKED, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let leaf_key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(names).unwrap();
         let issuer = Issuer::from_params(&ca, &ca_key);
@@ -68,14 +68,20 @@ impl Certs {
 
     /// A TLS client that says it wants this name and trusts this authority.
     pub fn client(&self, name: &str) -> rustls::ClientConnection {
+        rustls::ClientConnection::new(self.trust(&[]), name.to_owned().try_into().unwrap()).unwrap()
+    }
+
+    /// What a TLS client needs that trusts this authority and speaks these protocols.
+    pub fn trust(&self, protocols: &[&str]) -> Arc<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.ca_der.clone().into()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        rustls::ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
     }
 }

@@ -1,7 +1,9 @@
 //! What a test stands on: a gateway of its own, origins of its own, and clients that look at it from outside.
 
+pub mod browser;
 pub mod certs;
 pub mod gateway;
+pub mod lanes;
 pub mod load;
 pub mod metrics;
 pub mod nginx;
@@ -16,6 +18,7 @@ pub mod wire;
 
 pub use certs::Certs;
 pub use gateway::World;
+pub use lanes::Lanes;
 pub use metrics::Scrape;
 pub use nginx::Nginx;
 pub use origin::{Answer, Origin};

@@ -52,6 +52,8 @@ pub struct Setup {
     pub clients: Vec<String>,
     /// The listener's `address`.
     pub listen: String,
+    /// More lines of `[[listener]]`.
+    pub listener: String,
     /// `[admin] address`.
     pub admin: String,
     /// More lines of `[link]`.
@@ -94,6 +96,7 @@ impl Default for Setup {
             servers: Vec::new(),
             clients: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
             listen: "127.0.0.1:0".to_owned(),
+            listener: String::new(),
             admin: "127.0.0.1:0".to_owned(),
             link: String::new(),
             internet: None,
@@ -118,6 +121,12 @@ impl Setup {
     /// The default estate with another ceiling each way for the internet tube.
     pub fn with_ceiling(down: &str, up: &str) -> Setup {
         Setup { internet: Some((down.to_owned(), up.to_owned())), ..Setup::default() }
+    }
+
+    /// The same estate behind a listener that shows a certificate.
+    #[must_use]
+    pub fn with_tls(self, cert: &Path, key: &Path) -> Setup {
+        Setup { listener: format!("{}tls = {{ cert = {cert:?}, key = {key:?} }}\n", self.listener), ..self }
     }
 
     /// `clearway.toml`.
@@ -151,7 +160,7 @@ name = "staff"
 mode = "explicit"
 address = {listen:?}
 clients = {clients:?}
-
+{listener}
 [link]
 down = "100 Gbit/s"
 up = "100 Gbit/s"
@@ -179,6 +188,7 @@ ports = {ports}
             pseudonymise = self.pseudonymise,
             hosts = hosts.join(", "),
             listen = self.listen,
+            listener = self.listener,
             clients = self.clients,
             link = self.link,
             ceiling = ceiling(self.internet.as_ref()),

@@ -259,6 +259,14 @@ impl Wire {
         self.answer("GET")
     }
 
+    /// Asks a server for one of its own pages, on a connection of its own.
+    #[track_caller]
+    pub fn page(to: SocketAddr, path: &str) -> Answered {
+        let mut wire = Wire::connect(to);
+        wire.send(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
+        wire.answer("GET")
+    }
+
     /// Asks for a tunnel and gives the answer, whatever it is.
     #[track_caller]
     pub fn connect_to(&mut self, authority: &str) -> Answered {

@@ -34,7 +34,7 @@ pub async fn serve(ready: Sender<()>) {
         }
     }
     ready.send(()).unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn accept(listener: TcpListener, port: u16) {
