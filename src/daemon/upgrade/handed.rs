@@ -83,6 +83,7 @@ impl Handed {
     pub fn over(&self, carrier: &Carrier, patience: Duration) {
         self.set_admin(None);
         carrier.handed.cancel();
+        carrier.leaving.cancel();
         self.end.send_replace(Some(clock::now() + patience));
         self.tell(Ok(()));
         self.portal.cancel();
