@@ -19,8 +19,9 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView,
-    ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView,
+    LinkWayView, ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView,
+    UpgradeOutcome, WatchView, WayView,
 };
 use crate::tube::Reading;
 use crate::{policy, tube};
@@ -86,6 +87,12 @@ impl Gateway for Seen {
                 .collect(),
             lapsing: lapsing(&state.config, clock::wall()),
             last_reload: state.last_reload.clone(),
+            pid: std::process::id(),
+            before: daemon.handed.before().map(|before| BeforeView {
+                pid: before.pid,
+                version: before.version.clone(),
+                flows: before.flows(),
+            }),
         }
     }
 
@@ -204,6 +211,10 @@ impl Gateway for Seen {
 
     fn drain(&self) {
         self.0.draining.cancel();
+    }
+
+    fn upgrade(&self) -> BoxFuture<UpgradeOutcome> {
+        Box::pin(Arc::clone(&self.0).upgrade())
     }
 }
 

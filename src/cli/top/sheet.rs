@@ -387,6 +387,8 @@ mod tests {
             refused_lists: Vec::new(),
             failing_egresses: Vec::new(),
             lapsing: Vec::new(),
+            pid: 4242,
+            before: None,
             last_reload: None,
         };
         let seen = Seen { status, tubes: Tubes::new(LinkNow::default(), tubes), history: Arc::new(history) };

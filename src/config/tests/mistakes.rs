@@ -29,6 +29,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ("name = \"gw1\"", "name = \"ŵ\"", "2:8 `name` cannot be \"ŵ\": it has a character that no name may have"),
         ("policy = \"policy.toml\"", "policy = \"none.toml\"", "4:10 cannot read \"etc/none.toml\": it does not exist"),
         ("Europe/London", "Europe/Lundon", "3:12 there is no time zone \"Europe/Lundon\""),
+        (
+            "name = \"gw1\"",
+            "name = \"gw1\"\nupgrade_drain = \"soon\"",
+            "3:17 `upgrade_drain` cannot be \"soon\": it does not begin with a number",
+        ),
         (WAN, "\n[egres.wan]", "17:2 unknown key `egres` in clearway.toml"),
         (WAN, "\n[egress.system]", "17:9 `system` is reserved"),
         (WAN, "\n[[egress]]", "17:1 `egress` is a list, but must be a table"),
