@@ -211,6 +211,9 @@ impl Daemon {
     ) -> Result<(), RunError> {
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(taken.as_mut())?;
+        if taken.is_none() {
+            self.tell_start(&Cause::Start);
+        }
         let served = self.carry((wire, life), &portal, taken).await;
         self.handed.portal.cancel();
         portal.join();
@@ -259,10 +262,7 @@ impl Daemon {
             Ok(socket)
         };
         let socket = match taken {
-            None => {
-                self.tell_start(&Cause::Start);
-                settle()?
-            }
+            None => settle()?,
             Some(taken) => {
                 let socket = self.take_over(taken, settle).await?;
                 self.tell_start(&Cause::Upgrade);

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,9 @@ const SOCKET_LIFE: Duration = Duration::from_secs(600);
 
 /// For the answer under way when a connection's life or the portal ends.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// For the first question of a connection that was accepted just before the portal ends.
+const FIRST: Duration = Duration::from_millis(500);
 
 /// After an accept that failed for want of descriptors or memory: trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -248,8 +251,11 @@ async fn converse(
     desk: Arc<Desk>,
     stop: CancellationToken,
 ) {
+    let asked = Arc::<Notify>::default();
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let desk = Arc::clone(&desk);
+        asks.notify_one();
         async move {
             let answer = route::answer(door, &desk, request.method(), request.uri().path(), request.headers()).await;
             Ok::<_, std::convert::Infallible>(answer)
@@ -267,6 +273,12 @@ async fn converse(
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
         () = tokio::time::sleep(life) => {}
+    }
+    // One that was taken just before another process took over has its question on the way.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = asked.notified() => {}
+        () = tokio::time::sleep(FIRST) => {}
     }
     connection.as_mut().graceful_shutdown();
     _ = tokio::time::timeout(GRACE, connection).await;

@@ -81,7 +81,8 @@ fn a_listener_takes_the_socket_that_a_service_manager_opened_for_its_name_or_its
         });
         wire.patience(PATIENCE);
         assert_eq!(wire.get(&format!("http://{}:{}/", crate::world::setup::NEWS, origin.port())).status, 200);
-        let told = std::fs::read_to_string(dir.path().join("state/addresses.json")).unwrap();
+        let told =
+            until(PATIENCE, "its addresses", || std::fs::read_to_string(dir.path().join("state/addresses.json")).ok());
         assert!(told.contains(&format!("\"staff\":\"{proxy}\"")), "{told}");
         kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
         assert!(process.wait().unwrap().success());

@@ -218,9 +218,9 @@ fn five_hundred_tunnels_and_two_hundred_connections_a_second_notice_nothing_and_
 
         // All of them come to a proper end, of which the first process hears by a reload of the second.
         tokio::task::block_in_place(|| world.reload(&estate("10 Gbit/s", "10 Gbit/s")));
-        for tunnel in tunnels {
-            let seed = tunnel.seed;
-            let here = tunnel.close().await;
+        let closing: tokio::task::JoinSet<_> =
+            tunnels.into_iter().map(|tunnel| async move { (tunnel.seed, tunnel.close().await) }).collect();
+        for (seed, here) in closing.join_all().await {
             let there = [&news, &social, &clinic][kind_of(seed)].end(seed);
             assert!(here.whole && here.intact && there.whole && there.intact, "{seed}: {here:?} {there:?}");
             assert_eq!((here.sent, there.sent), (there.received, here.received), "{seed}");
