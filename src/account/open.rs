@@ -163,6 +163,17 @@ impl Account {
         }
     }
 
+    /// How many flows have begun.
+    pub fn counted(&self) -> u32 {
+        self.0.flows.load(Relaxed)
+    }
+
+    /// Another process has counted so many, and counts on for a while: its flows and ours shall not have the same name. Names
+    /// have 24 bits of the count, so that the other side of that circle is farthest away.
+    pub fn count_beside(&self, others: u32) {
+        self.0.flows.store(others.wrapping_add(1 << 23), Relaxed);
+    }
+
     /// The metrics.
     pub fn meter(&self) -> &Meter {
         &self.0.meter

@@ -2,7 +2,7 @@
 //! is exact.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -21,6 +21,12 @@ pub fn now() -> Moment {
 #[allow(clippy::disallowed_methods)] // this is the one place
 pub fn wall() -> Timestamp {
     Timestamp::now()
+}
+
+/// The same clock as a number, for who compares it with another process's (CLOCK_MONOTONIC).
+pub fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 /// How the gateway's place reads the wall clock: its zone, and the days that `except bank-holidays` leaves out.

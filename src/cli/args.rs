@@ -40,6 +40,9 @@ pub enum Command {
         /// Where the configuration is.
         #[command(flatten)]
         config: ConfigFile,
+        /// Take over the sockets of the gateway that runs, which then carries its open flows to their end
+        #[arg(long)]
+        take_over: bool,
     },
     /// Find every mistake in the configuration, the policy and the lists, each with file, line and a hint
     Check {
@@ -120,6 +123,16 @@ pub enum Command {
         /// The generation, as `clearway history` shows it
         #[arg(value_name = "N")]
         number: u64,
+    },
+    /// Have a running gateway replaced by its program as it is on disk now: no connection is refused and none broken
+    #[command(
+        after_help = "The process before carries its open flows to their end, for [gateway] upgrade_drain at most. \
+        Exits with 1 where the new one cannot take over: then nothing has changed, and it says why."
+    )]
+    Upgrade {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigFile,
     },
     /// Have a running gateway take no new flows, let the open ones finish, and stop
     Drain {

@@ -9,8 +9,8 @@ use crate::base::Rate;
 use crate::portal::client::{self, AskError};
 use crate::portal::state::time;
 use crate::portal::{
-    self, AdmissionView, CertificateView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes, WatchView,
-    WayView,
+    self, AdmissionView, BeforeView, CertificateView, LinkWayView, RefusedList, RefusedView, Status, TubeView, Tubes,
+    UpgradeOutcome, WatchView, WayView,
 };
 
 /// Shows how a running gateway does.
@@ -47,6 +47,24 @@ pub fn reload(config: &ConfigFile, rollback: Option<u64>) -> u8 {
             }
         },
     )
+}
+
+/// Has a running gateway replaced by its program as it is on disk now.
+pub fn upgrade(config: &ConfigFile) -> u8 {
+    answered(config, client::upgrade, |outcome| {
+        let UpgradeOutcome { pid, flows, drain_seconds, problem, .. } = outcome;
+        if let Some(problem) = problem {
+            write::note(&format!("error: {}", problem.trim_end()));
+            write::line("refused: the gateway that ran goes on as if nothing had happened");
+            return NO;
+        }
+        let flows = if flows == 1 { "1 open flow".to_owned() } else { format!("{flows} open flows") };
+        write::line(&format!(
+            "upgraded: process {pid} has taken over; the one before carries {flows} on, for {} at most",
+            span(drain_seconds)
+        ));
+        0
+    })
 }
 
 /// Has a running gateway drain and stop.
@@ -88,6 +106,9 @@ fn words(status: &Status, Tubes { state, link, tubes }: &Tubes) -> String {
     if let Some(reload) = &status.last_reload {
         let problem = reload.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
         let _ = writeln!(text, "last reload {} at {:.0}{problem}", reload.result, reload.time);
+    }
+    if let Some(BeforeView { pid, version, flows }) = &status.before {
+        let _ = writeln!(text, "took over from process {pid}, version {version}, which still carries {flows} flows");
     }
     for listener in &status.listeners {
         let certificate = listener.certificate.as_ref().map(certificate).unwrap_or_default();
@@ -243,6 +264,8 @@ mod tests {
             failing_egresses: Vec::new(),
             lapsing: Vec::new(),
             last_reload: None,
+            pid: 4242,
+            before: None,
         }
     }
 

@@ -39,7 +39,7 @@ const CONFIGURATION: u8 = 78;
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let code = match args.command {
-        Command::Run { config } => run::run(&config),
+        Command::Run { config, take_over } => run::run(&config, take_over),
         Command::Check { config, strict, json } => check::run(&config, strict, json),
         Command::Explain(question) => explain::run(&question),
         Command::Test { config } => test::run(&config),
@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Reload { config } => ask::reload(&config, None),
         Command::History { config, last, json } => history::run(&config, last, json),
         Command::Rollback { config, number } => rollback::run(&config, number),
+        Command::Upgrade { config } => ask::upgrade(&config),
         Command::Drain { config } => ask::drain(&config),
         Command::Gateway(command) => gateway::run(&command),
         Command::Manual { out } => manual::run(&out),

@@ -223,7 +223,7 @@ fn parts(old: &Config, new: &Config) -> Vec<String> {
             found.push(name.to_owned());
         }
     };
-    whole("gateway", (&old.name, &old.drain) == (&new.name, &new.drain));
+    whole("gateway", (&old.name, &old.drain, &old.upgrade_drain) == (&new.name, &new.drain, &new.upgrade_drain));
     whole("bank-holidays or time zone", old.calendar == new.calendar);
     whole("log", log(old) == log(new));
     whole("telemetry", old.telemetry == new.telemetry);

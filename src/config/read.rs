@@ -280,6 +280,7 @@ fn config(parts: GatewayFile, policy: PolicyFile, seed: Seed, files: Vec<Arc<Pat
         calendar: policy.calendar,
         state_dir: parts.gateway.state_dir,
         drain: parts.gateway.drain,
+        upgrade_drain: parts.gateway.upgrade_drain,
         admin: parts.admin.address,
         log: parts.log,
         process: parts.process,

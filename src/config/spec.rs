@@ -20,6 +20,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// How long a drain waits for open flows.
     pub drain: Duration,
+    /// How long a process goes on with its open flows after its successor took over.
+    pub upgrade_drain: Duration,
     /// `[admin] address`.
     pub admin: SocketAddr,
     /// `[log]`.

@@ -19,8 +19,9 @@ use crate::flow::Compartment;
 use crate::listen::Mode;
 use crate::policy::Action;
 use crate::portal::{
-    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView,
-    ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView,
+    LinkWayView, ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView,
+    UpgradeOutcome, WatchView, WayView,
 };
 use crate::tube::Reading;
 use crate::{policy, tube};
@@ -86,6 +87,12 @@ impl Gateway for Seen {
                 .collect(),
             lapsing: lapsing(&state.config, clock::wall()),
             last_reload: state.last_reload.clone(),
+            pid: std::process::id(),
+            before: daemon.handed.before().map(|before| BeforeView {
+                pid: before.pid,
+                version: before.version.clone(),
+                flows: before.flows(),
+            }),
         }
     }
 
@@ -134,18 +141,20 @@ impl Gateway for Seen {
     }
 
     fn pac(&self, host: Option<&str>) -> Option<String> {
-        let explicit: Vec<ListenerId> = {
-            let specs = &self.0.state().config.listeners;
-            specs.iter().filter(|spec| spec.mode == Mode::Explicit).map(|spec| spec.id.clone()).collect()
+        let explicit: Vec<(ListenerId, bool)> = {
+            let specs = self.0.state().config.listeners.clone().into_iter();
+            specs.filter(|spec| spec.mode == Mode::Explicit).map(|spec| (spec.id, spec.tls.is_some())).collect()
         };
-        let (_, listener) = self.0.listeners.addresses().into_iter().find(|(id, _)| explicit.contains(id))?;
+        let tls_of = |id: &ListenerId| explicit.iter().find(|(known, _)| known == id).map(|(_, tls)| *tls);
+        let addresses = self.0.listeners.addresses().into_iter();
+        let (listener, tls) = addresses.filter_map(|(id, address)| Some((address, tls_of(&id)?))).next()?;
         let plan = Arc::clone(&self.0.carrier.current().plan);
         // One that listens on every address is reached by that of this machine by which it was asked here.
         let ip = match listener.ip() {
             ip if ip.is_unspecified() && plan.pac.name.is_none() => host?.parse::<IpAddr>().ok()?,
             ip => ip,
         };
-        Some(plan.pac.script(SocketAddr::new(ip, listener.port()), false))
+        Some(plan.pac.script(SocketAddr::new(ip, listener.port()), tls))
     }
 
     fn metrics(&self) -> String {
@@ -202,6 +211,10 @@ impl Gateway for Seen {
 
     fn drain(&self) {
         self.0.draining.cancel();
+    }
+
+    fn upgrade(&self) -> BoxFuture<UpgradeOutcome> {
+        Box::pin(Arc::clone(&self.0).upgrade())
     }
 }
 

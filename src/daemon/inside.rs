@@ -45,7 +45,7 @@ impl Inside {
                     told.cancelled().await;
                     daemon.finish().await;
                 };
-                daemon.serve(wire, life).await
+                daemon.serve(wire, life, &mut None).await
             })
         };
         let thread = std::thread::Builder::new().name("clearway-inside".into()).spawn(gateway).map_err(failed)?;

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::upgrade::Listening;
 use crate::base::ListenerId;
 use crate::flow::{self, Berth, Carrier, Compartment, Entrance, Room};
 use crate::listen::tls::{self, Certificate, TlsError};
@@ -19,6 +20,30 @@ pub struct Listeners {
     room: Arc<Room>,
     /// Whose handshake is worked on.
     handshakes: Arc<Semaphore>,
+    /// Sockets that were made elsewhere, until the first configuration has taken those that it knows.
+    offered: Mutex<Vec<Offered>>,
+}
+
+/// A socket that listens already: the process before handed it over, or a service manager.
+#[derive(Debug)]
+pub struct Offered {
+    /// The name of the listener that it is meant for, where one was said.
+    pub name: Option<String>,
+    /// Where that listener's configuration had it; `None`: that is not known.
+    pub address: Option<SocketAddr>,
+    /// The socket.
+    pub socket: std::net::TcpListener,
+}
+
+impl Offered {
+    /// Whether it is what a listener asks for.
+    fn suits(&self, spec: &listen::Spec) -> bool {
+        let named = self.name.as_deref() == Some(spec.id.as_str());
+        match self.address {
+            Some(address) => address == spec.address && (address.port() != 0 || named),
+            None => named || self.socket.local_addr().is_ok_and(|local| local == spec.address),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -70,7 +95,12 @@ impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
     pub fn new(capacity: usize) -> Self {
         let handshakes = Arc::new(Semaphore::new(tls::AT_ONCE));
-        Listeners { open: Mutex::default(), room: Room::new(capacity), handshakes }
+        Listeners { open: Mutex::default(), room: Room::new(capacity), offered: Mutex::default(), handshakes }
+    }
+
+    /// The next configuration takes those of these sockets that it knows; the others are closed.
+    pub fn offer(&self, offered: Vec<Offered>) {
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = offered;
     }
 
     /// Binds what a configuration has and is not open yet.
@@ -80,6 +110,7 @@ impl Listeners {
     pub fn bind(&self, specs: &[listen::Spec], carrier: &Carrier) -> Result<Bound, BindError> {
         let _inside = carrier.bulkheads.runtime(Compartment::Clear).enter();
         let open = self.open();
+        let mut offered = std::mem::take(&mut *self.offered.lock().unwrap_or_else(PoisonError::into_inner));
         let intakes = specs.iter().map(|spec| {
             let now = open.iter().find(|open| same(&open.spec, spec)).map(|open| Arc::clone(&open.intake.borrow()));
             let read = |files: &listen::spec::Tls| Tls::new(files.clone(), Arc::clone(&self.handshakes));
@@ -90,13 +121,27 @@ impl Listeners {
         let new = specs.iter().filter(|spec| !open.iter().any(|open| same(&open.spec, spec)));
         let bound = new.map(|spec| {
             let failed = |error| BindError::Socket { id: spec.id.clone(), address: spec.address, error };
+            if let Some(at) = offered.iter().position(|offered| offered.suits(spec)) {
+                let socket = listen::adopt(offered.swap_remove(at).socket, spec.mode).map_err(failed)?;
+                let local = socket.local_addr().map_err(failed)?;
+                return Ok((spec.clone(), Arc::new(socket), local));
+            }
             let leaving = open.iter().filter(|open| !specs.iter().any(|spec| same(&open.spec, spec)));
             let overlaps = leaving.filter(|open| open.local.port() == spec.address.port()).map(|open| &*open.socket);
             let socket = listen::bind_beside(spec.address, spec.mode, overlaps).map_err(failed)?;
             let local = socket.local_addr().map_err(failed)?;
             Ok((spec.clone(), Arc::new(socket), local))
         });
-        bound.collect::<Result<_, _>>().map(|sockets| Bound { sockets, intakes })
+        let bound = bound.collect::<Result<_, _>>().map(|sockets| Bound { sockets, intakes });
+        for Offered { name, socket, .. } in offered {
+            let (name, address) = (name.unwrap_or_default(), socket.local_addr().ok());
+            tracing::warn!(
+                name,
+                ?address,
+                "no listener of the configuration is meant by a socket that was handed over"
+            );
+        }
+        bound
     }
 
     /// Begins to accept on what was bound, and closes what the configuration no longer has. Connections that were
@@ -129,6 +174,13 @@ impl Listeners {
             carrier.bulkheads.tasks.spawn_on(accepting, carrier.bulkheads.runtime(Compartment::Clear));
             open.push(Open { spec, intake, local, socket, close });
         }
+    }
+
+    /// What is open, with its socket.
+    pub(super) fn sockets(&self) -> Vec<(Listening, Arc<TcpListener>)> {
+        let listening =
+            |open: &Open| Listening { name: open.intake.borrow().id.to_string(), address: open.spec.address };
+        self.open().iter().map(|open| (listening(open), Arc::clone(&open.socket))).collect()
     }
 
     /// Those with a certificate.
@@ -189,9 +241,8 @@ async fn accept(
         let (berth, cut) = (Berth::default(), CancellationToken::new());
         let (place, filled) = room.take(cut.clone());
         let intake = Arc::clone(&intake.borrow());
-        let listener = intake.id.clone();
         let entrance = Entrance {
-            listener,
+            listener: intake.id.clone(),
             client,
             reached: None,
             chosen: None,

@@ -45,6 +45,9 @@ pub enum Refused {
     /// A kept copy of a list, from which the table is built.
     #[error("cannot read a kept list: {0}")]
     Kept(#[from] std::io::Error),
+    /// Another process took over meanwhile.
+    #[error("another process has taken over; ask again")]
+    HandedOver,
     /// The reading task broke off.
     #[error("reading the configuration broke off")]
     BrokeOff,
@@ -55,6 +58,8 @@ pub enum Refused {
 pub enum Cause {
     /// It started.
     Start,
+    /// It took over from another process.
+    Upgrade,
     /// A command, and who gave it.
     Command(Asked),
     /// SIGHUP. The system does not tell who sent it.
@@ -85,7 +90,7 @@ impl Cause {
             found.map_or_else(|| format!("user {user}"), |user| user.name)
         };
         match self {
-            Cause::Start => name(nix::unistd::getuid().as_raw()),
+            Cause::Start | Cause::Upgrade => name(nix::unistd::getuid().as_raw()),
             Cause::Signal => "a signal".to_owned(),
             Cause::Fetched => "the gateway".to_owned(),
             Cause::Command(Asked { user, sudo, .. }) => {
@@ -105,6 +110,7 @@ impl Cause {
     fn how(&self) -> String {
         match self {
             Cause::Start => "start".to_owned(),
+            Cause::Upgrade => "upgrade".to_owned(),
             Cause::Command(Asked { rollback: Some(to), .. }) => format!("rollback to {to}"),
             Cause::Command(_) | Cause::Signal => "reload".to_owned(),
             Cause::Fetched => "lists fetched".to_owned(),
@@ -122,6 +128,10 @@ impl Daemon {
     /// Reads the configuration again and puts it in force, one reload at a time.
     pub async fn reload(self: &Arc<Self>, cause: &Cause) -> Reloaded {
         let _one = self.reloading.lock().await;
+        if self.carrier.handed.is_cancelled() {
+            return Reloaded::Refused(Refused::HandedOver);
+        }
+        let _told = self.notify.reloads();
         let mut told = Told { at: clock::wall(), files: Vec::new(), sides: None };
         let reloaded = match self.renew(cause, &mut told).await {
             Ok(reloaded) => reloaded,
@@ -181,6 +191,34 @@ impl Daemon {
         Ok(Reloaded::Applied { generation, warnings: outcome.problems })
     }
 
+    /// Reads the configuration again as the process that took over has, and judges by it what is still open here. The files, the
+    /// history and the listeners are the other's.
+    pub(super) async fn read_again(self: &Arc<Self>, generation: u64) {
+        let _one = self.reloading.lock().await;
+        if let Err(why) = self.follow_files(generation).await {
+            tracing::error!("open flows of this process are judged as before: {why}");
+        }
+    }
+
+    async fn follow_files(&self, generation: u64) -> Result<(), Refused> {
+        let path = self.path.clone();
+        let outcome = aside(move || config::read(&path, clock::wall(), Keep::Write)).await.ok_or(Refused::BrokeOff)?;
+        let config = outcome.config.ok_or(Refused::Configuration(outcome.problems))?;
+        let making = move || plan(&config, generation).map(|plan| (plan, config));
+        let (plan, mut config) = aside(making).await.ok_or(Refused::BrokeOff)??;
+        let next = self.builder.build(&config, plan);
+        config.categories.release();
+        log::apply(&config.process);
+        self.generation.store(generation, Ordering::Relaxed);
+        self.carrier.replace(next, clock::wall());
+        self.carrier.account.apply(&config.log, &config.calendar);
+        self.carrier.account.tell(config.telemetry.as_ref());
+        self.state().config = config;
+        self.changed.notify_one();
+        tracing::info!(generation, "read again, as the process that took over has");
+        Ok(())
+    }
+
     /// Puts a change into the history, and keeps its files. Blocks. What is in force stays so, whatever the disk says.
     fn tell(&self, cause: &Cause, problem: Option<String>, told: Told) {
         let config = self.state().config.clone();
@@ -207,9 +245,9 @@ impl Daemon {
     }
 
     /// The same for what was put in force by the start.
-    pub(super) fn tell_start(&self) {
+    pub(super) fn tell_start(&self, cause: &Cause) {
         let files = self.state().config.files.clone();
-        self.tell(&Cause::Start, None, Told { files, sides: None, at: self.started.1 });
+        self.tell(cause, None, Told { files, sides: None, at: self.started.1 });
     }
 
     /// What the process took at its start and cannot give back.

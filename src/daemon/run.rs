@@ -12,19 +12,21 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::activation::Activation;
 use super::build::{Builder, plan};
 use super::feeds::Feeds;
 use super::gateway::Seen;
 use super::history::last_number;
 use super::listeners::Listeners;
 use super::reload::Cause;
-use super::threads::Threads;
-use super::{edges, limits, link, log, probe};
+use super::threads::{Threads, aside};
+use super::upgrade::{Door, Handed, Program, TakeError, Taken};
+use super::{edges, limits, link, log, notify, probe};
 use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
 use crate::flow::{Bulkheads, Carrier};
-use crate::portal::{self, Place, Portal, PortalError};
+use crate::portal::{self, Place, Portal, PortalError, Sockets};
 use crate::tube::Tubes;
 
 /// How long flows that were ended at the end of a drain have to write their records.
@@ -45,6 +47,9 @@ pub enum RunError {
     /// The access log or the state directory.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The gateway that was to be taken over from.
+    #[error(transparent)]
+    Take(#[from] TakeError),
     /// The machine.
     #[error("{0}: {1}")]
     Machine(&'static str, #[source] std::io::Error),
@@ -72,6 +77,14 @@ pub struct Daemon {
     pub(super) feeds_changed: Notify,
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
+    /// One upgrade at a time.
+    pub(super) upgrading: tokio::sync::Mutex<()>,
+    /// What a successor is started from.
+    pub(super) program: Program,
+    /// What becomes of handing over to it.
+    pub(super) handed: Handed,
+    /// Who started this process is told how it does.
+    pub(super) notify: notify::Notify,
 }
 
 /// What `status` tells.
@@ -82,11 +95,24 @@ pub struct State {
     pub(super) last_reload: Option<portal::LastReload>,
 }
 
-/// Runs the gateway until it is told to stop.
+/// Runs the gateway until it is told to stop. `take_over`: in place of the one that runs.
 ///
 /// # Errors
-/// When it cannot start; nothing was served then.
-pub fn run(path: &Path) -> Result<(), RunError> {
+/// When it cannot start; nothing was served then, and one that ran goes on.
+pub fn run(path: &Path, take_over: bool) -> Result<(), RunError> {
+    let state_dir = config::place(path).filter(|_| take_over).map(|(state_dir, _)| state_dir);
+    let mut taken = state_dir.map(|state_dir| Taken::take(&state_dir)).transpose()?;
+    let ran = run_with(path, &mut taken);
+    if let (Err(error), Some(taken)) = (&ran, taken) {
+        taken.failed(&match error {
+            RunError::Configuration(problems) => config::render(problems, false),
+            error => error.to_string(),
+        });
+    }
+    ran
+}
+
+fn run_with(path: &Path, taken: &mut Option<Taken>) -> Result<(), RunError> {
     let outcome = config::read(path, clock::wall(), config::Keep::Write);
     let Some(config) = outcome.config else {
         return Err(RunError::Configuration(outcome.problems));
@@ -99,8 +125,15 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     threads.run(async {
         let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
         let daemon = Daemon::start(path, config, bulkheads)?;
-        daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals)).await
+        daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals), taken).await
     })
+}
+
+/// What ends the life of a gateway.
+enum Told {
+    Drain,
+    Stop,
+    HandedOver,
 }
 
 /// Warnings go to the log a line each; `check` shows them with their excerpts.
@@ -110,11 +143,11 @@ pub(super) fn warn(problems: &[Problem]) {
     }
 }
 
-struct Signals {
-    reload: Signal,
-    reopen: Signal,
-    drain: Signal,
-    stop: Signal,
+pub(super) struct Signals {
+    pub(super) reload: Signal,
+    pub(super) reopen: Signal,
+    pub(super) drain: Signal,
+    pub(super) stop: Signal,
 }
 
 impl Signals {
@@ -158,6 +191,10 @@ impl Daemon {
             feeds: Mutex::default(),
             feeds_changed: Notify::new(),
             reloading: tokio::sync::Mutex::default(),
+            upgrading: tokio::sync::Mutex::default(),
+            program: Program::of_process(),
+            handed: Handed::default(),
+            notify: notify::Notify::of_process(),
         });
         daemon.describe();
         daemon.carrier.account.meter().in_force(daemon.started.1);
@@ -165,52 +202,108 @@ impl Daemon {
     }
 
     /// Carries flows for as long as `life` lasts; it begins when all listeners are open, and ends with [`Self::finish`].
-    /// `wire` tells what has passed the link so far.
+    /// `wire` tells what has passed the link so far. What was `taken` over is gone from there once this process serves.
     pub(super) async fn serve(
         self: &Arc<Self>,
         wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
         life: impl Future<Output = ()>,
+        taken: &mut Option<Taken>,
     ) -> Result<(), RunError> {
-        let closing = CancellationToken::new();
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
-        let portal = self.open_portal(closing.clone())?;
-        self.tell_start();
-        let served = self.carry(wire, life).await;
-        closing.cancel();
+        let portal = self.open_portal(taken.as_mut())?;
+        if taken.is_none() {
+            self.tell_start(&Cause::Start);
+        }
+        let served = self.carry((wire, life), &portal, taken).await;
+        self.handed.portal.cancel();
         portal.join();
         served
     }
 
     async fn carry(
         self: &Arc<Self>,
-        wire: impl FnMut() -> Option<[u64; 2]> + Send + 'static,
-        life: impl Future<Output = ()>,
+        (wire, life): (impl FnMut() -> Option<[u64; 2]> + Send + 'static, impl Future<Output = ()>),
+        portal: &Portal,
+        taken: &mut Option<Taken>,
     ) -> Result<(), RunError> {
+        if let Some(taken) = taken {
+            self.adopt(taken);
+        }
         let specs = self.state().config.listeners.clone();
         let bound = self.listeners.bind(&specs, &self.carrier)?;
-        self.listeners.apply(&self.carrier, &specs, bound);
-        self.write_addresses()?;
-        self.ready.store(true, Ordering::Release);
-        let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
         let no_thread = |error| RunError::Machine("cannot start a thread", error);
         let _driver = self.carrier.tubes.drive(wire).map_err(no_thread)?;
-        let _prober = probe::start(&self.carrier).map_err(no_thread)?;
+        let prober = probe::start(&self.carrier).map_err(no_thread)?;
+        self.listeners.apply(&self.carrier, &specs, bound);
+        let _door = self.open_up(portal, taken.take()).await?;
+        let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
         tokio::select! {
             () = life => {}
             () = keep => {}
-            () = Arc::clone(self).fetch_lists() => {}
+            () = self.alone(prober) => {}
+            () = self.keep_notified() => {}
             () = Arc::clone(self).watch_certificates() => {}
         }
-        self.remove_addresses();
+        if !self.carrier.handed.is_cancelled() {
+            self.remove_addresses();
+        }
         Ok(())
     }
 
-    fn open_portal(self: &Arc<Self>, closing: CancellationToken) -> Result<Portal, RunError> {
+    /// From now on this process is the gateway: it can be told what to do, and handed over from.
+    async fn open_up(self: &Arc<Self>, portal: &Portal, taken: Option<Taken>) -> Result<Door, RunError> {
+        let no_thread = |error| RunError::Machine("cannot start a thread", error);
+        let (listener, unsettled) = self.door_over()?;
+        let settle = || {
+            portal.settle()?;
+            let socket = unsettled.settle().map_err(no_thread)?;
+            self.write_addresses()?;
+            self.handed.set_admin(portal.admin().ok());
+            Ok(socket)
+        };
+        let socket = match taken {
+            None => settle()?,
+            Some(taken) => {
+                let socket = self.take_over(taken, settle).await?;
+                self.tell_start(&Cause::Upgrade);
+                socket
+            }
+        };
+        let door = Door::open(self, (listener, socket)).map_err(no_thread)?;
+        self.ready.store(true, Ordering::Release);
+        self.notify.serves(&self.words());
+        Ok(door)
+    }
+
+    /// What only one process does: it fetches lists, and asks how the link is.
+    async fn alone(self: &Arc<Self>, prober: impl Send + 'static) {
+        tokio::select! {
+            () = Arc::clone(self).fetch_lists() => {}
+            () = self.carrier.handed.cancelled() => {}
+        }
+        // Its end waits for its thread.
+        aside(move || drop(prober)).await;
+        std::future::pending::<()>().await;
+    }
+
+    fn open_portal(self: &Arc<Self>, taken: Option<&mut Taken>) -> Result<Portal, RunError> {
         let place = {
             let state = self.state();
             Place { admin: state.config.admin, socket: state.config.state_dir.join(portal::socket::FILE) }
         };
-        let portal = portal::serve(&place, Arc::new(Seen(Arc::clone(self))), closing)?;
+        let mut sockets = Sockets { admin: None, over: taken.is_some() };
+        match taken {
+            Some(taken) => {
+                let same = taken.offer.admin_said == Some(place.admin);
+                sockets.admin = taken.admin.take().filter(|_| same);
+            }
+            None => {
+                let mut activation = Activation::of_process();
+                sockets.admin = activation.admin(place.admin);
+                self.listeners.offer(activation.listeners());
+            }
+        }
+        let portal = portal::serve(&place, sockets, Arc::new(Seen(Arc::clone(self))), self.handed.portal.clone())?;
         tracing::info!(address = %portal.address(), "admin: metrics, health, API, live page");
         self.state().admin = Some(portal.address());
         Ok(portal)
@@ -218,14 +311,17 @@ impl Daemon {
 
     /// The life of a gateway that is a process of its own: signals tell it what to do.
     async fn until_told(self: &Arc<Self>, mut signals: Signals) {
-        if self.wait(&mut signals).await {
-            self.drain(&mut signals).await;
+        match self.wait(&mut signals).await {
+            Told::Drain => self.drain(&mut signals).await,
+            Told::HandedOver => self.outlast(&mut signals).await,
+            Told::Stop => self.notify.stops(Duration::ZERO),
         }
+        self.before_ends(Duration::ZERO).await;
         self.finish().await;
     }
 
-    /// Until the gateway is to end: true for a drain, false for at once.
-    async fn wait(self: &Arc<Self>, signals: &mut Signals) -> bool {
+    /// Until the gateway is to end, or another takes its place.
+    async fn wait(self: &Arc<Self>, signals: &mut Signals) -> Told {
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
@@ -234,16 +330,17 @@ impl Daemon {
                     self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
                 }
                 _ = signals.reopen.recv() => self.reopen_log(),
-                _ = signals.drain.recv() => return true,
-                () = self.draining.cancelled() => return true,
-                _ = signals.stop.recv() => return false,
+                _ = signals.drain.recv() => return Told::Drain,
+                () = self.draining.cancelled() => return Told::Drain,
+                () = self.carrier.handed.cancelled() => return Told::HandedOver,
+                _ = signals.stop.recv() => return Told::Stop,
             }
         }
     }
 
     /// Opens log files anew, for who has moved it away. That is no reload: the configuration need not be whole, and
     /// the history tells of changes only.
-    fn reopen_log(&self) {
+    pub(super) fn reopen_log(&self) {
         let state = self.state();
         self.carrier.account.apply(&state.config.log, &state.config.calendar);
         log::apply(&state.config.process);
@@ -257,15 +354,21 @@ impl Daemon {
         self.draining.cancel();
         let open = self.carrier.live.count();
         tracing::info!(flows = open, patience_s = patience.as_secs(), "draining: no new flows");
+        self.notify.stops(patience);
         self.listeners.close();
         self.carrier.drain.cancel();
         self.carrier.bulkheads.tasks.close();
-        let patience = tokio::time::sleep(patience);
-        tokio::pin!(patience);
+        let patience_left = tokio::time::sleep(patience);
+        tokio::pin!(patience_left);
+        let ended = async {
+            self.carrier.bulkheads.tasks.wait().await;
+            self.before_ends(patience).await;
+        };
+        tokio::pin!(ended);
         loop {
             tokio::select! {
-                () = self.carrier.bulkheads.tasks.wait() => return tracing::info!("drained"),
-                () = &mut patience => {
+                () = &mut ended => return tracing::info!("drained"),
+                () = &mut patience_left => {
                     return tracing::warn!(flows = self.carrier.live.count(), "the drain's time is up; ending what is open");
                 }
                 _ = signals.stop.recv() => return tracing::warn!("told to stop while draining"),

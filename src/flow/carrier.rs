@@ -34,6 +34,11 @@ pub struct Carrier {
     pub bulkheads: Arc<Bulkheads>,
     /// Cancelled when no new flow is wanted.
     pub drain: CancellationToken,
+    /// Cancelled when another process accepts connections in place of this one. Those that are open are served, but are not
+    /// kept for a next request.
+    pub handed: CancellationToken,
+    /// Cancelled with either: who can be told to come back for more is told so (GOAWAY, RFC 9113 section 6.8).
+    pub leaving: CancellationToken,
 }
 
 /// The plan in force and its ways out.
@@ -47,6 +52,7 @@ pub struct Current {
 impl Carrier {
     /// Starts with a first plan.
     pub fn new(current: Current, tubes: Tubes, account: Account, bulkheads: Arc<Bulkheads>) -> Arc<Self> {
+        let drain = CancellationToken::new();
         Arc::new(Carrier {
             current: ArcSwap::from_pointee(current),
             turn: Mutex::new(()),
@@ -55,7 +61,9 @@ impl Carrier {
             account,
             live: Arc::default(),
             bulkheads,
-            drain: CancellationToken::new(),
+            leaving: drain.child_token(),
+            drain,
+            handed: CancellationToken::new(),
         })
     }
 

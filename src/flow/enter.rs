@@ -34,8 +34,9 @@ pub async fn client_of(carrier: &Carrier, stream: &mut TcpStream, entrance: &Ent
 }
 
 /// Serves one connection on which TLS is spoken to its end.
-pub async fn by_tls(carrier: Arc<Carrier>, (stream, tls): (TcpStream, Arc<Tls>), entrance: Entrance) {
+pub async fn by_tls(carrier: Arc<Carrier>, (stream, tls): (TcpStream, Arc<Tls>), mut entrance: Entrance) {
     let keep_alive = entrance.keep_alive();
+    entrance.reached = stream.local_addr().ok();
     let shaken = tokio::select! {
         shaken = tls.accept(stream, keep_alive) => shaken,
         () = carrier.drain.cancelled() => return,

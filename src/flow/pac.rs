@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::Authority;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Version};
 
 use super::body::AnswerBody;
 use super::carrier::Carrier;
@@ -27,8 +27,10 @@ pub fn answer<B>(carrier: &Carrier, entrance: &Entrance, request: &Request<B>) -
     // Who knows of no proxy asks an origin for what is there.
     let reached: SocketAddr = entrance.reached.filter(|_| entrance.chosen.is_none())?;
     let plan = Arc::clone(&carrier.current().plan);
-    // HTTP/2 names an authority in every request (RFC 9113 section 8.3.1): there it has to be ours.
-    let ours = |authority: &Authority| plan.pac.is_at(authority.as_str(), reached);
+    // HTTP/2 names an authority in every request (RFC 9113 section 8.3.1): there it has to be ours. Before it, who names
+    // one wants that one asked.
+    let http2 = request.version() == Version::HTTP_2;
+    let ours = |authority: &Authority| http2 && plan.pac.is_at(authority.as_str(), reached);
     if !request.uri().authority().is_none_or(ours) || !carrier.admits(&entrance.listener, entrance.client.ip()) {
         return None;
     }

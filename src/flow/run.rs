@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_LANGUAGE};
+use hyper::header::{ACCEPT, ACCEPT_LANGUAGE, CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -121,14 +121,17 @@ pub(super) async fn serve_http(
     let served = explicit::serve(stream, Arc::clone(&phase), keep_alive, &drain, |request| {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (carrier, entrance, phase) = (Arc::clone(&carrier), entrance.clone(), Arc::clone(&phase));
+        let tunnel = request.method() == Method::CONNECT;
         async move {
-            Ok(match refused {
+            let handed = carrier.handed.clone();
+            let response = match refused {
                 Some(response) => response,
                 None => {
                     let turn = Turn::new(phase, Arc::clone(&entrance.place));
                     answer(carrier, entrance, request, turn).await
                 }
-            })
+            };
+            Ok(if handed.is_cancelled() { the_last(response, tunnel) } else { response })
         }
     });
     let served = tokio::select! {
@@ -142,6 +145,16 @@ pub(super) async fn serve_http(
         tracing::debug!(listener = %entrance.listener, %error, "not a request");
         carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
     }
+}
+
+/// An answer after which the client connects anew: to another process. An idle connection is not just closed, for a request may
+/// be on its way.
+fn the_last(mut response: Response<Phased>, tunnel: bool) -> Response<Phased> {
+    let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS || (tunnel && response.status().is_success());
+    if !goes_on {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Answers a CONNECT that came whole, and leaves a task that carries the tunnel. Who is refused gets the answer by HTTP.

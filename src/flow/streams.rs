@@ -37,7 +37,7 @@ pub async fn serve(
         (lane, async move { Ok(answer(carrier, entrance, request, turn).await) })
     };
     let served = tokio::select! {
-        served = http2::serve(stream, (idle, keep_alive), &carrier.drain, take) => served,
+        served = http2::serve(stream, (idle, keep_alive), &carrier.leaving, take) => served,
         () = entrance.cut.cancelled() => Ok(()),
     };
     // What is still under way was for this client.

@@ -22,7 +22,7 @@ pub use door::Door;
 pub use explicit::{Ask, AskError, ask};
 pub use intake::Intake;
 pub use pac::Pac;
-pub use socket::{bind, bind_beside};
+pub use socket::{adopt, bind, bind_beside};
 pub use spec::{Mode, Spec, Via};
 pub use stream::Stream;
 pub use tls::Tls;

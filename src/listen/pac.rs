@@ -63,9 +63,10 @@ const OWN: [&str; 4] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"]
 const WORK: &str = include_str!("pac.js");
 
 impl Pac {
-    /// Whether an authority means the gateway at which a client reached us: by that address or by the gateway's own name.
+    /// Whether the authority of an https URL means the gateway, as a client reached it: that address, or the gateway's own
+    /// name.
     pub fn is_at(&self, authority: &str, reached: SocketAddr) -> bool {
-        let Ok(asked) = Target::with_default_port(authority, reached.port()) else { return false };
+        let Ok(asked) = Target::with_default_port(authority, 443) else { return false };
         let named = self.name.as_ref().map(|name| &name.host);
         let host = asked.host == Host::Addr(reached.ip().to_canonical()) || Some(&asked.host) == named;
         host && asked.port == reached.port()
@@ -152,7 +153,7 @@ mod tests {
         for (authority, ours) in [
             ("10.0.0.1:3443", true),
             ("Proxy.Example:3443", true),
-            ("10.0.0.1", true),
+            ("10.0.0.1", false),
             ("10.0.0.1:80", false),
             ("10.0.0.2:3443", false),
             ("www.example:3443", false),

@@ -59,6 +59,25 @@ pub fn bind_beside<'a>(
     TcpListener::from_std(socket.into())
 }
 
+/// A socket that another made and that may listen already: from now on as if it had been bound here. Must be called within the
+/// runtime that will accept.
+///
+/// # Errors
+/// When it is no socket that can listen.
+pub fn adopt(socket: std::net::TcpListener, mode: Mode) -> io::Result<TcpListener> {
+    let socket = Socket::from(socket);
+    if mode.via() == Some(Via::Tproxy) {
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
+        take_for_others(&socket, address)?;
+    }
+    let options = SockRef::from(&socket);
+    options.set_tcp_nodelay(true)?;
+    options.set_tcp_keepalive(&KEEPALIVE)?;
+    options.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
 /// Has a socket take connections to addresses that are not this machine's (ip(7), IP_TRANSPARENT).
 fn take_for_others(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     let set = if address.is_ipv6() { socket.set_ip_transparent_v6(true) } else { socket.set_ip_transparent_v4(true) };

@@ -292,11 +292,12 @@ mod tests {
     #[tokio::test]
     async fn only_so_many_are_worked_on_at_once_and_who_waits_for_a_client_holds_up_nobody() {
         let (turns, working) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicUsize::new(0)));
-        let waiting = tokio::spawn(in_turns(Arc::clone(&turns), std::future::pending::<()>()));
+        let tasks = tokio_util::task::TaskTracker::new();
+        let waiting = tasks.spawn(in_turns(Arc::clone(&turns), std::future::pending::<()>()));
         let mut steps = Vec::new();
         for _ in 0..50 {
             let working = Arc::clone(&working);
-            steps.push(tokio::spawn(in_turns(Arc::clone(&turns), async move {
+            steps.push(tasks.spawn(in_turns(Arc::clone(&turns), async move {
                 for _ in 0..3 {
                     assert_eq!(working.fetch_add(1, Ordering::SeqCst), 0);
                     working.fetch_sub(1, Ordering::SeqCst);

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 
 use super::history::HistoryView;
 use super::route;
-use super::view::{ReloadOutcome, Status, Tubes};
+use super::view::{ReloadOutcome, Status, Tubes, UpgradeOutcome};
 
 /// As long as the gateway lets a reload take.
 const BOUND: Duration = Duration::from_secs(600);
@@ -75,6 +75,14 @@ pub fn reload(socket: &Path, rollback: Option<u64>) -> Result<ReloadOutcome, Ask
     let rollback = rollback.map(|number| (route::ROLLBACK, number.to_string()));
     let headers: Vec<_> = sudo.into_iter().chain(rollback).collect();
     read(&told(socket, &Method::POST, "/api/v1/reload", &headers, BOUND)?.1)
+}
+
+/// Has the gateway start a successor that takes over; one that cannot is an outcome, no error.
+///
+/// # Errors
+/// As [`status`].
+pub fn upgrade(socket: &Path) -> Result<UpgradeOutcome, AskError> {
+    read(&ask(socket, &Method::POST, "/api/v1/upgrade", BOUND)?.1)
 }
 
 /// Has the gateway drain and stop; returns at once.

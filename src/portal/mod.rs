@@ -15,10 +15,10 @@ pub mod view;
 
 pub use client::{AskError, ask};
 pub use history::{HistoryView, RefusedPast, TubePast, WayPast};
-pub use serve::{Place, Portal, PortalError, serve};
+pub use serve::{Place, Portal, PortalError, Sockets, serve};
 pub use state::{Mood, StateView};
 pub use view::{
-    AdmissionView, Asked, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView,
-    ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes, WatchView,
-    WayView,
+    AdmissionView, Asked, BeforeView, BoxFuture, CertificateView, Gateway, LapsingRule, LastReload, LinkNow, LinkView,
+    LinkWayView, ListenerView, PeakView, Refused, RefusedList, RefusedView, ReloadOutcome, Status, TubeView, Tubes,
+    UpgradeOutcome, WatchView, WayView,
 };

@@ -50,7 +50,7 @@ pub async fn answer(door: Door, desk: &Desk, method: &Method, path: &str, header
         let text = "ask by address, as localhost, or by the gateway's own name\n";
         return respond(StatusCode::MISDIRECTED_REQUEST, TEXT, text);
     }
-    let posts = matches!(path, "/api/v1/reload" | "/api/v1/drain");
+    let posts = matches!(path, "/api/v1/reload" | "/api/v1/drain" | "/api/v1/upgrade");
     let allowed = match (posts, method) {
         (true, &Method::POST) => true,
         (true, _) => false,
@@ -58,12 +58,17 @@ pub async fn answer(door: Door, desk: &Desk, method: &Method, path: &str, header
     };
     match path {
         path if allowed && LOOKS.contains(&path) => look(desk, path, headers),
-        "/api/v1/reload" | "/api/v1/drain" if door == Door::Tcp => {
-            respond(StatusCode::FORBIDDEN, TEXT, "only on the unix socket: clearway reload, clearway drain\n")
+        "/api/v1/reload" | "/api/v1/drain" | "/api/v1/upgrade" if door == Door::Tcp => {
+            let text = "only on the unix socket: clearway reload, clearway drain, clearway upgrade\n";
+            respond(StatusCode::FORBIDDEN, TEXT, text)
         }
         "/api/v1/reload" if allowed => {
             let outcome = gateway.reload(asked(door, headers)).await;
             json(if outcome.applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &outcome)
+        }
+        "/api/v1/upgrade" if allowed => {
+            let outcome = gateway.upgrade().await;
+            json(if outcome.upgraded { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &outcome)
         }
         "/api/v1/drain" if allowed => {
             gateway.drain();

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::route::{self, Desk, Door};
-use super::socket::{self, AdminSocket, SocketError};
+use super::socket::{self, AdminSocket, SocketError, Unsettled};
 use super::view::Gateway;
 use crate::base::clock;
 
@@ -39,6 +39,9 @@ const SOCKET_LIFE: Duration = Duration::from_secs(600);
 /// For the answer under way when a connection's life or the portal ends.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// For the first question of a connection that was accepted just before the portal ends.
+const FIRST: Duration = Duration::from_millis(500);
+
 /// After an accept that failed for want of descriptors or memory: trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,6 +55,15 @@ pub struct Place {
     pub admin: SocketAddr,
     /// `admin.sock` in `state_dir`.
     pub socket: PathBuf,
+}
+
+/// Sockets that the portal need not bind by itself.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// One that listens for the admin address already.
+    pub admin: Option<TcpListener>,
+    /// Whether another process answers at the unix socket until [`Portal::settle`].
+    pub over: bool,
 }
 
 /// Why the portal cannot open.
@@ -79,6 +91,9 @@ pub struct Portal {
     address: SocketAddr,
     socket: PathBuf,
     thread: JoinHandle<()>,
+    unsettled: Mutex<Option<Unsettled>>,
+    held: Arc<OnceLock<AdminSocket>>,
+    admin: TcpListener,
 }
 
 impl Portal {
@@ -92,8 +107,30 @@ impl Portal {
         &self.socket
     }
 
+    /// Puts the unix socket in its place, where another process answered.
+    ///
+    /// # Errors
+    /// Those of rename(2).
+    pub fn settle(&self) -> Result<(), PortalError> {
+        let unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(unsettled) = unsettled {
+            let failed = |source| SocketError::Io { path: self.socket.clone(), source };
+            let _ = self.held.set(unsettled.settle().map_err(failed)?);
+        }
+        Ok(())
+    }
+
+    /// Another handle of the socket that listens for the admin address.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub fn admin(&self) -> io::Result<TcpListener> {
+        self.admin.try_clone()
+    }
+
     /// Waits for the thread, which ends within two seconds of the token's cancellation. Blocks.
     pub fn join(self) {
+        drop(self.held);
         if self.thread.join().is_err() {
             tracing::error!(side = "proxy", "the portal's thread panicked");
         }
@@ -104,19 +141,35 @@ impl Portal {
 ///
 /// # Errors
 /// When a door cannot be bound, or the system gives no thread.
-pub fn serve(place: &Place, gateway: Arc<dyn Gateway>, stop: CancellationToken) -> Result<Portal, PortalError> {
+pub fn serve(
+    place: &Place,
+    sockets: Sockets,
+    gateway: Arc<dyn Gateway>,
+    stop: CancellationToken,
+) -> Result<Portal, PortalError> {
     let failed = |source| PortalError::Admin { address: place.admin, source };
-    let tcp = TcpListener::bind(place.admin).map_err(failed)?;
+    let tcp = sockets.admin.map_or_else(|| TcpListener::bind(place.admin), Ok).map_err(failed)?;
     tcp.set_nonblocking(true).map_err(failed)?;
     let address = tcp.local_addr().map_err(failed)?;
-    let (unix, held) = socket::bind(&place.socket)?;
+    let admin = tcp.try_clone().map_err(failed)?;
+    let (held, mut unsettled) = (Arc::<OnceLock<AdminSocket>>::default(), None);
+    let unix = if sockets.over {
+        let (unix, waits) = socket::bind_over(&place.socket)?;
+        unsettled = Some(waits);
+        unix
+    } else {
+        let (unix, bound) = socket::bind(&place.socket)?;
+        let _ = held.set(bound);
+        unix
+    };
+    let holds = Arc::clone(&held);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PortalError::Thread)?;
     let doors = {
         let _entered = runtime.enter();
         Doors {
             tcp: tokio::net::TcpListener::from_std(tcp).map_err(failed)?,
             unix: tokio::net::UnixListener::from_std(unix).map_err(PortalError::Thread)?,
-            held,
+            held: holds,
             desk: Arc::new(Desk { gateway, history: Mutex::default() }),
             stop,
             tasks: TaskTracker::new(),
@@ -126,13 +179,14 @@ pub fn serve(place: &Place, gateway: Arc<dyn Gateway>, stop: CancellationToken) 
         .name("portal".into())
         .spawn(move || runtime.block_on(doors.run()))
         .map_err(PortalError::Thread)?;
-    Ok(Portal { address, socket: place.socket.clone(), thread })
+    let unsettled = Mutex::new(unsettled);
+    Ok(Portal { address, socket: place.socket.clone(), thread, unsettled, held, admin })
 }
 
 struct Doors {
     tcp: tokio::net::TcpListener,
     unix: tokio::net::UnixListener,
-    held: AdminSocket,
+    held: Arc<OnceLock<AdminSocket>>,
     desk: Arc<Desk>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -197,8 +251,11 @@ async fn converse(
     desk: Arc<Desk>,
     stop: CancellationToken,
 ) {
+    let asked = Arc::<Notify>::default();
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let desk = Arc::clone(&desk);
+        asks.notify_one();
         async move {
             let answer = route::answer(door, &desk, request.method(), request.uri().path(), request.headers()).await;
             Ok::<_, std::convert::Infallible>(answer)
@@ -216,6 +273,12 @@ async fn converse(
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
         () = tokio::time::sleep(life) => {}
+    }
+    // One that was taken just before another process took over has its question on the way.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = asked.notified() => {}
+        () = tokio::time::sleep(FIRST) => {}
     }
     connection.as_mut().graceful_shutdown();
     _ = tokio::time::timeout(GRACE, connection).await;

@@ -46,6 +46,24 @@ pub enum SocketError {
     },
 }
 
+/// A socket that listens, but not yet at its place, where another process answers meanwhile.
+#[derive(Debug)]
+pub struct Unsettled {
+    held: AdminSocket,
+    path: PathBuf,
+}
+
+impl Unsettled {
+    /// Puts it in its place; who connected to the one before stays connected with that.
+    ///
+    /// # Errors
+    /// Those of rename(2).
+    pub fn settle(self) -> io::Result<AdminSocket> {
+        fs::rename(&self.held.path, &self.path)?;
+        Ok(AdminSocket { path: self.path, identity: self.held.identity })
+    }
+}
+
 /// A bound socket; its file is removed with it, if it is still this one.
 #[derive(Debug)]
 pub struct AdminSocket {
@@ -89,6 +107,25 @@ pub fn bind(path: &Path) -> Result<(UnixListener, AdminSocket), SocketError> {
         Ok(_) => {}
     }
     bind_private(parent, path).map_err(failed)
+}
+
+/// Binds a socket that is to take the place of one that answers, mode 0600.
+///
+/// # Errors
+/// When the path is too long, or the system says no.
+pub fn bind_over(path: &Path) -> Result<(UnixListener, Unsettled), SocketError> {
+    let waits_at = path.with_extension("new");
+    if waits_at.as_os_str().as_bytes().len() > LONGEST {
+        return Err(SocketError::TooLong { path: path.into() });
+    }
+    let failed = |source| SocketError::Io { path: path.into(), source };
+    // What another try left behind.
+    match fs::remove_file(&waits_at) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let (listener, held) = bind_private(path.parent().unwrap_or(Path::new("")), &waits_at).map_err(failed)?;
+    Ok((listener, Unsettled { held, path: path.into() }))
 }
 
 /// In a directory of ours first, then moved to its place: between bind and chmod a socket is open to whoever the
@@ -140,6 +177,25 @@ mod tests {
         drop((listener, held));
         assert!(!path.exists());
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_socket_takes_the_place_of_one_that_answers_without_a_moment_in_which_none_does() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(FILE);
+        let (_before, held) = bind(&path).unwrap();
+        let (listener, unsettled) = bind_over(&path).unwrap();
+        drop(unsettled);
+        assert!(answers(&path).unwrap(), "a try that is given up changes nothing");
+        drop(listener);
+        let (listener, unsettled) = bind_over(&path).unwrap();
+        let settled = unsettled.settle().unwrap();
+        std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_ok());
+        drop(held);
+        assert!(path.exists(), "it is no longer the first one's to remove");
+        drop(settled);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -195,7 +195,7 @@ mod tests {
             ),
             (
                 queue(0.0),
-                vec![clinical(None), imaging.clone()],
+                vec![clinical(None), imaging],
                 Mood::Clear,
                 "Clinical and imaging are clear: nothing waits.",
                 "",

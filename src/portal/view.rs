@@ -39,6 +39,8 @@ pub trait Gateway: Send + Sync + 'static {
     fn reload(&self, asked: Asked) -> BoxFuture<ReloadOutcome>;
     /// Begins to drain, and returns.
     fn drain(&self);
+    /// Has a successor started that takes over. Polled on the portal's thread, and a process started there.
+    fn upgrade(&self) -> BoxFuture<UpgradeOutcome>;
 }
 
 /// Who asks for a reload, and for what.
@@ -92,6 +94,23 @@ pub struct Status {
     pub lapsing: Vec<LapsingRule>,
     /// `None` before the first.
     pub last_reload: Option<LastReload>,
+    /// Of the process.
+    #[serde(default)]
+    pub pid: u32,
+    /// The process that this one took over from, while it carries its last flows.
+    #[serde(default)]
+    pub before: Option<BeforeView>,
+}
+
+/// A process that drains after another took over from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeforeView {
+    /// Of the process.
+    pub pid: u32,
+    /// Of its program.
+    pub version: String,
+    /// Its open flows.
+    pub flows: u64,
 }
 
 /// A listener.
@@ -178,6 +197,21 @@ pub struct ReloadOutcome {
     pub generation: u64,
     /// Every mistake and warning, rendered for people.
     pub problems: Vec<String>,
+}
+
+/// What `POST /api/v1/upgrade` answers: 200 when a successor has taken over, else 422.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeOutcome {
+    /// Whether one has.
+    pub upgraded: bool,
+    /// Of its process.
+    pub pid: u32,
+    /// Flows that the process before it has, and carries on.
+    pub flows: u64,
+    /// For how long at most.
+    pub drain_seconds: u64,
+    /// Why none has; then all is as it was.
+    pub problem: Option<String>,
 }
 
 /// Flows that were refused for want of room since the process began.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 
 use super::part::{Part, Parts, Usage};
-use super::split::{Demand, Ground, Portion, split};
+use super::split::{Demand, Ground, LEAST, Portion, split};
 use super::tubes::Tubes;
 use super::watch::Watch;
 use crate::base::{Direction, Moment, Rate, TubeId, clock};
@@ -119,7 +119,7 @@ impl Tubes {
 
     /// Uses no more than a lot: another process leads.
     pub fn follow(&self, lots: &[Lot; 2]) {
-        self.led(Some(lots.each_ref().map(|lot| lot.carries)));
+        self.on_link(|link| link.led(Some(lots.each_ref().map(|lot| lot.carries))));
         self.take_parts(lots.each_ref().map(|lot| Parts {
             link: most(lot.link),
             turns: most(lot.turns),
@@ -129,19 +129,34 @@ impl Tubes {
 
     /// There is no other process any more, or not yet: everything is this one's.
     pub fn alone(&self) {
-        self.led(None);
+        self.on_link(|link| link.led(None));
         *self.beside() = Beside::default();
         self.take_parts([Parts::default(), Parts::default()]);
     }
 
-    /// Half of everything, until one of two begins to lead.
-    pub fn halve(&self) {
+    /// So much of everything, until one of two begins to lead.
+    pub fn keep(&self, part: f64) {
         let grounds = self.grounds();
         self.take_parts(grounds.map(|ground| {
-            let half = |rate: Option<f64>| most(rate.map(|rate| Rate::BIT.times(rate / 2.0)));
-            let tubes = ground.tubes.iter().map(|plot| (plot.id.clone(), half(plot.ceiling))).collect();
-            Parts { link: half(ground.link), turns: half(ground.turns), tubes }
+            let some = |rate: Option<f64>| most(rate.map(|rate| Rate::BIT.times(rate * part)));
+            let tubes = ground.tubes.iter().map(|plot| (plot.id.clone(), some(plot.ceiling))).collect();
+            Parts { link: some(ground.link), turns: some(ground.turns), tubes }
         }));
+    }
+
+    /// Next to nothing, while another process has everything.
+    pub fn keep_least(&self) {
+        self.keep(LEAST);
+    }
+
+    /// What the link was found to carry where that is less than was said, in bits a second, down and up.
+    pub fn found(&self) -> [Option<u64>; 2] {
+        self.on_link(|link| link.found())
+    }
+
+    /// The same, as it was found before.
+    pub fn find(&self, found: [Option<u64>; 2]) {
+        self.on_link(|link| link.find(found));
     }
 
     fn grounds(&self) -> [Ground; 2] {
@@ -212,7 +227,7 @@ impl Lead {
     pub fn next(&mut self, tubes: &Tubes, others: &Told) -> [Lot; 2] {
         tubes.heard(others);
         let (own, grounds) = (tubes.told(), tubes.grounds());
-        let carries = tubes.carries();
+        let carries = tubes.on_link(|link| link.carries());
         let mut lots = Vec::new();
         for (way, (state, ground)) in self.ways.iter_mut().zip(&grounds).enumerate() {
             let lot = state.next(ground, (&own.usage[way], own.at), (&others.usage[way], others.at), carries[way]);

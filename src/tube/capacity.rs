@@ -130,6 +130,21 @@ impl Capacity {
         self.ways.map(|way| Some(Rate::BIT.times(way.held())))
     }
 
+    /// What each way was found to carry where that is less than was said, in bits a second; no trial's rate.
+    pub fn found(&self) -> [Option<u64>; 2] {
+        let up = self.trial.map_or(self.ways[UP], |trial| trial.before);
+        [self.ways[DOWN], up].map(|way| way.is_found().then(|| Rate::BIT.times(way.held()).bits_per_second()))
+    }
+
+    /// The same, as it was found before.
+    pub fn find(&mut self, found: [Option<u64>; 2]) {
+        for (way, found) in self.ways.iter_mut().zip(found) {
+            if let Some(rate) = found {
+                way.find(rate as f64);
+            }
+        }
+    }
+
     /// A round trip that began at a moment took so much longer than the least of its address.
     pub fn trip(&mut self, began: Moment, waited: Duration) {
         self.drain.trip(began, waited);

@@ -170,6 +170,20 @@ impl Link {
         self.governors.each_ref().map(Governor::link)
     }
 
+    /// What each way was found to carry where that is less than was said, in bits a second.
+    pub fn found(&self) -> [Option<u64>; 2] {
+        self.capacity.as_ref().map_or([None; 2], Capacity::found)
+    }
+
+    /// The same, as it was found before.
+    pub fn find(&mut self, found: [Option<u64>; 2]) {
+        if let Some(capacity) = &mut self.capacity {
+            capacity.find(found);
+            let held = capacity.held();
+            self.hold(held);
+        }
+    }
+
     /// Another process says what each way carries, for two that try what it is would mislead each other; `None`: none does.
     pub fn led(&mut self, carries: Option<[Option<Rate>; 2]>) {
         self.led = carries.is_some();

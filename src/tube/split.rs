@@ -10,6 +10,10 @@ use crate::base::TubeId;
 /// Of what a process used of late, what it keeps beyond that while it asks for no more; a hundredth of the tube besides.
 const ROOM: f64 = 1.04;
 const IDLE: f64 = 0.01;
+/// What one that asks for more is taken to want: it may have asked for a moment only, and what it does not use then is lost to
+/// the other. From nothing to half of a tube it takes some tenths of a second.
+const GROWS: f64 = 2.0;
+const BEGINS: f64 = 0.03;
 /// The same for a process with no flow in a tube: enough for a first packet before the next split.
 const EMPTY: f64 = 0.002;
 /// No part is less than this of the whole: none is a rate of nothing.
@@ -211,7 +215,9 @@ impl Work<'_> {
     /// What each side could use of the turns of clear flows, of what there is.
     fn turns(&self) -> Vec<f64> {
         let rate = self.ground.turns.unwrap_or(ALL);
-        let want = |demand: &Demand| if demand.clear_waits { ALL } else { demand.clear * ROOM + IDLE * rate };
+        let want = |demand: &Demand| {
+            if demand.clear_waits { demand.clear * GROWS + BEGINS * rate } else { demand.clear * ROOM + IDLE * rate }
+        };
         fill(rate, &self.demands.iter().map(want).collect::<Vec<_>>(), &vec![1.0; self.demands.len()])
     }
 }
@@ -236,7 +242,7 @@ fn own_wants(ground: &Ground, demands: &[Demand], at: usize) -> Vec<f64> {
         let need = need(demand, at);
         match need {
             Need { knows: false, .. } => 0.0,
-            Need { hungry: true, .. } => ALL,
+            Need { hungry: true, used, .. } => used * GROWS + BEGINS * limit,
             Need { has_flows: true, used, .. } => used * ROOM + IDLE * limit,
             Need { used, .. } => used * ROOM + EMPTY * limit,
         }

@@ -21,7 +21,8 @@ fn ground() -> Ground {
 }
 
 fn hungry(sharers: f64) -> Need {
-    Need { knows: true, has_flows: true, used: 0.0, hungry: true, sharers }
+    // It used as much as there is.
+    Need { knows: true, has_flows: true, used: 40.0 * MBIT, hungry: true, sharers }
 }
 
 fn uses(used: f64) -> Need {
@@ -85,7 +86,7 @@ fn priorities_and_clear_traffic_count_across_processes() {
 #[test]
 fn clear_uploads_take_turns_across_processes() {
     let ground = Ground { turns: Some(20.0 * MBIT), ..ground() };
-    let waits = Demand { clear_waits: true, ..demand([uses(0.0); 3]) };
+    let waits = Demand { clear: 20.0 * MBIT, clear_waits: true, ..demand([uses(0.0); 3]) };
     let shares = split(&ground, &[waits.clone(), waits.clone()]);
     assert!(near(shares[0].turns, 10.0 * MBIT) && near(shares[1].turns, 10.0 * MBIT));
     let shares = split(&ground, &[waits, demand([uses(0.0); 3])]);

@@ -218,14 +218,8 @@ impl Tubes {
         self.link().pace()
     }
 
-    /// What the link is taken to carry, down and up.
-    pub(super) fn carries(&self) -> [Option<Rate>; 2] {
-        self.link().carries()
-    }
-
-    /// Another process says what the link carries; `None`: none does any more.
-    pub(super) fn led(&self, carries: Option<[Option<Rate>; 2]>) {
-        self.link().led(carries);
+    pub(super) fn on_link<T>(&self, work: impl FnOnce(&mut Link) -> T) -> T {
+        work(&mut self.link())
     }
 
     pub(super) fn beside(&self) -> MutexGuard<'_, Beside> {

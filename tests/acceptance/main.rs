@@ -32,6 +32,8 @@ mod desk;
 mod diff;
 mod demo;
 mod audit;
+mod upgrade;
+mod service;
 mod page;
 mod top;
 mod pac;

@@ -176,7 +176,7 @@ fn a_stream_that_a_reload_ends_is_reset_and_the_others_of_its_connection_go_on()
     let world = World::start(&setup(&certs));
     let (film, echo) = (endless(), Origin::echo());
     let page = Origin::raw(|mut stream| {
-        stream.read(&mut [0; 4096])?;
+        let _ = stream.read(&mut [0; 4096])?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         loop {
             stream.write_all(b"400\r\n")?;
@@ -253,6 +253,11 @@ fn what_is_asked_by_http_2_is_answered_refused_and_recorded_like_by_http_1() {
         let mut body = answer.into_body();
         assert_eq!(body.data().await.unwrap().unwrap(), format!("2 gw-test {NEWS}:{}", origin.port()));
         assert!(body.data().await.is_none());
+        // The script is the gateway's own, and leads to it by TLS.
+        let script = lanes.ask(Method::GET, &format!("https://{}/proxy.pac", world.proxy())).await.unwrap();
+        let script = script.into_body().data().await.unwrap().unwrap();
+        let way = format!("\"HTTPS {}\"", world.proxy());
+        assert!(String::from_utf8_lossy(&script).contains(&way), "{script:?}");
         for (authority, status) in [(format!("{BLOCKED}:443"), 403), (format!("{NEWS}:{}", dead.port()), 502)] {
             assert_eq!(lanes.tunnel(&authority).await.err().unwrap(), status, "{authority}");
         }

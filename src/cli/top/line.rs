@@ -15,16 +15,16 @@ impl Line {
     /// With a text in no ink. What steers a terminal is left out: names and reasons are written by others.
     #[must_use]
     pub fn plain(self, text: impl Into<String>) -> Line {
-        self.piece(None, text.into())
+        self.piece(None, &text.into())
     }
 
     /// With a text in an ink.
     #[must_use]
     pub fn inked(self, ink: Ink, text: impl Into<String>) -> Line {
-        self.piece(Some(ink), text.into())
+        self.piece(Some(ink), &text.into())
     }
 
-    fn piece(mut self, ink: Option<Ink>, text: String) -> Line {
+    fn piece(mut self, ink: Option<Ink>, text: &str) -> Line {
         self.0.push((ink, text.chars().filter(|c| !c.is_control()).collect()));
         self
     }

@@ -182,7 +182,7 @@ impl Sheet {
             place,
             style,
             (Line::default().inked(Ink::Bold, "The link"), false),
-            [
+            &[
                 Row { used: down, limit: link.down.limit, past: Some(&history.down) },
                 Row { used: up, limit: link.up.limit, past: Some(&history.up) },
             ],
@@ -190,8 +190,8 @@ impl Sheet {
         )];
         blocks.extend(tubes.iter().map(|tube| self.tube(tube, place, style)));
         // Where there is little room, what waits and the last minutes go; then tubes.
-        let each = [3, 2, 1].into_iter().find(|each| 1 + each * blocks.len() <= room).unwrap_or(1);
-        let all_fit = 1 + each * blocks.len() <= room;
+        let each = [3, 2, 1].into_iter().find(|each| each * blocks.len() < room).unwrap_or(1);
+        let all_fit = each * blocks.len() < room;
         let more = if all_fit { 0 } else { blocks.len().saturating_sub(room.saturating_sub(2).max(1)) };
         let head = Line::default()
             .to(name)
@@ -236,7 +236,7 @@ impl Sheet {
         ];
         let name: String = tube.tube.chars().take(place.name.saturating_sub(indent.len() + clear.len() + 1)).collect();
         let title = Line::of(indent).inked(ink, name).inked(Ink::Good, clear);
-        block(place, style, (title, tube.priority == 0), rows, &told)
+        block(place, style, (title, tube.priority == 0), &rows, &told)
     }
 
     /// What was refused, and the keys.
@@ -256,7 +256,7 @@ impl Sheet {
 }
 
 /// A tube's lines: bars, the last minutes, words.
-fn block(place: Columns, style: Style, (title, clear): (Line, bool), rows: [Row<'_>; 2], told: &str) -> Vec<Line> {
+fn block(place: Columns, style: Style, (title, clear): (Line, bool), rows: &[Row<'_>; 2], told: &str) -> Vec<Line> {
     let Columns { name, way, bar } = place;
     let (mut bars, mut past) = (title, Line::default());
     for (at, row) in rows.iter().enumerate() {
@@ -294,7 +294,7 @@ fn of(used: u64, limit: u64) -> String {
         let figure = bits as f64 / scale;
         let digits = match figure {
             100.0.. => 0,
-            0.95.. => 1,
+            1.0.. => 1,
             _ => 2,
         };
         let text = format!("{figure:.digits$}");
@@ -387,6 +387,8 @@ mod tests {
             refused_lists: Vec::new(),
             failing_egresses: Vec::new(),
             lapsing: Vec::new(),
+            pid: 4242,
+            before: None,
             last_reload: None,
         };
         let seen = Seen { status, tubes: Tubes::new(LinkNow::default(), tubes), history: Arc::new(history) };
@@ -403,7 +405,7 @@ mod tests {
             "gw1  version 0.1.0, configuration 3, up 4 h 30 min                      12:31:07",
             "* Clinical is clear: nothing waits.",
             "  Internet is full and waits 92 ms, social is full and waits 92 ms.",
-            "    social          ######### 9.9 of 10 Mbit/s    0",
+            "    social          ######### 9.9 of 10 Mbit/s    ......... 0",
             "                    _ =#",
             "                    3 flows, waits 92 ms, 2 waiting",
             "Refused in the last hour: 7: social was full 7",

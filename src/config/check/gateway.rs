@@ -22,6 +22,7 @@ pub(in crate::config) struct Gateway {
     pub(in crate::config) policy: Option<Placed<PathBuf>>,
     pub(in crate::config) state_dir: PathBuf,
     pub(in crate::config) drain: Duration,
+    pub(in crate::config) upgrade_drain: Duration,
 }
 
 /// `[admin]`.
@@ -34,6 +35,9 @@ pub(in crate::config) struct Admin {
 /// A drain waits this long: most page loads end, and a service manager does not lose patience (systemd.service(5)
 /// stops waiting after 90 s).
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// After an upgrade the process before goes on for this long: nearly all tunnels have ended by then, and nothing waits for it.
+const UPGRADE_DRAIN: Duration = Duration::from_secs(600);
 
 /// Reads `[gateway]`.
 pub(in crate::config) fn gateway(root: &mut Table<'_>, file: &Path) -> Gateway {
@@ -49,12 +53,14 @@ pub(in crate::config) fn gateway(root: &mut Table<'_>, file: &Path) -> Gateway {
     }
     let state_dir = table.take::<PathBuf>("state_dir").map_or_else(|| PathBuf::from(STATE_DIR), |placed| placed.value);
     let drain = table.take::<Span>("drain").map_or(DRAIN, |span| span.value.0);
+    let upgrade_drain = table.take::<Span>("upgrade_drain").map_or(UPGRADE_DRAIN, |span| span.value.0);
     let gateway = Gateway {
         name: via(&table, name),
         zone: zone.and_then(|zone| time_zone(&table, &zone)).unwrap_or(TimeZone::UTC),
         policy,
         state_dir: beside(file, &state_dir),
         drain,
+        upgrade_drain,
     };
     table.finish();
     gateway

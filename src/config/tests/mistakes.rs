@@ -29,6 +29,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ("name = \"gw1\"", "name = \"ŵ\"", "2:8 `name` cannot be \"ŵ\": it has a character that no name may have"),
         ("policy = \"policy.toml\"", "policy = \"none.toml\"", "4:10 cannot read \"etc/none.toml\": it does not exist"),
         ("Europe/London", "Europe/Lundon", "3:12 there is no time zone \"Europe/Lundon\""),
+        (
+            "name = \"gw1\"",
+            "name = \"gw1\"\nupgrade_drain = \"soon\"",
+            "3:17 `upgrade_drain` cannot be \"soon\": it does not begin with a number",
+        ),
         (WAN, "\n[egres.wan]", "17:2 unknown key `egres` in clearway.toml"),
         (WAN, "\n[egress.system]", "17:9 `system` is reserved"),
         (WAN, "\n[[egress]]", "17:1 `egress` is a list, but must be a table"),
@@ -74,6 +79,16 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
             STAFF,
             "name = \"staff\"\nproxy_protocol = [\"10.0.0.10/8\"]",
             "8:19 `proxy_protocol` cannot be \"10.0.0.10/8\": it has bits set beyond its prefix",
+        ),
+        (
+            STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\nproxy_protocol = [\"10.0.0.10/32\"]",
+            "9:19 `proxy_protocol` is for explicit listeners",
+        ),
+        (
+            STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\ntls = { cert = \"a.pem\", key = \"a.key\" }",
+            "9:7 `tls` is for explicit listeners",
         ),
         ("[[listener]]", "[listener]", "6:1 `listener` must be a list of tables"),
         (
@@ -161,8 +176,8 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         // link
         (
             "dscp = \"LE\"",
-            "[link]\nup = \"10 Mbit/s\"\nrest = { up = \"11 Mbit/s\" }",
-            "20:15 `rest` is more than the link: 11 Mbit/s up does not fit in 10 Mbit/s",
+            "[link]\nup = \"40 Mbit/s\"\nrest = { up = \"41 Mbit/s\" }",
+            "20:15 `rest` is more than the link: 41 Mbit/s up does not fit in 40 Mbit/s",
         ),
         (
             "dscp = \"LE\"",

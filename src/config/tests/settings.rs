@@ -24,7 +24,7 @@ fn what_is_absent_has_the_contracts_defaults() {
     assert!(config.log.pseudonymise);
     assert_eq!(config.process, ProcessLog::default());
     assert_eq!(config.telemetry, None);
-    assert_eq!(config.drain, Duration::from_secs(30));
+    assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(30), Duration::from_secs(600)));
     assert_eq!(config.admin.to_string(), "127.0.0.1:9128");
     assert_eq!(config.egress.guard.ports, [80..=80, 443..=443]);
     assert_eq!(config.egress.guard.deny.len(), 4);
@@ -37,8 +37,11 @@ fn what_is_absent_has_the_contracts_defaults() {
 
 #[test]
 fn every_further_key_is_read() {
-    let gateway = change(GATEWAY, "[gateway]", "[gateway]\ndrain = \"5 min\"\nstate_dir = \"/var/lib/clearway\"")
-        + "connect_timeout = \"3 s\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nfwmark = 0x20\ninterface = \"eth2\"\n\
+    let gateway = change(
+        GATEWAY,
+        "[gateway]",
+        "[gateway]\ndrain = \"5 min\"\nupgrade_drain = \"1 h\"\nstate_dir = \"/var/lib/clearway\"",
+    ) + "connect_timeout = \"3 s\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nfwmark = 0x20\ninterface = \"eth2\"\n\
            parent = \"http://m%40x:p%3Aw%20d@proxy.example:8080/\"\n\
            [log]\naccess = \"-\"\npseudonymise = false\nprocess = \"clearway.log\"\nlevel = \"debug\"\n\
            [dns]\nservers = [\"192.0.2.53\", \"192.0.2.54:5353\", \"2001:db8::53\"]\n\
@@ -48,7 +51,7 @@ fn every_further_key_is_read() {
            [pac]\nname = \"gw1.example\"\nfallback = \"[2001:db8::7]:8080\"\nif_down = \"direct\"\n\
            direct = [\".a.example\", \"*.b.example\", \"c.example\", \"10.0.0.0/8\"]\n";
     let config = config(&gateway, POLICY);
-    assert_eq!(config.drain, Duration::from_secs(300));
+    assert_eq!((config.drain, config.upgrade_drain), (Duration::from_secs(300), Duration::from_secs(3600)));
     assert_eq!(config.state_dir, Path::new("/var/lib/clearway"));
     assert_eq!(config.log.access, Access::Stdout);
     assert!(!config.log.pseudonymise);

@@ -6,7 +6,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 use super::*;
 use crate::portal::view::{
     AdmissionView, Asked, BoxFuture, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, PeakView,
-    Refused, RefusedView, ReloadOutcome, Status, TubeView, WatchView, WayView,
+    Refused, RefusedView, ReloadOutcome, Status, TubeView, UpgradeOutcome, WatchView, WayView,
 };
 use crate::portal::{AskError, ask};
 use hyper::{Method, StatusCode};
@@ -63,6 +63,8 @@ impl Gateway for Made {
                 result: "refused".into(),
                 problem: Some("policy.toml:3:1: no such category".into()),
             }),
+            pid: 4242,
+            before: None,
         }
     }
 
@@ -99,6 +101,10 @@ impl Gateway for Made {
         Box::pin(async { ReloadOutcome { applied: false, generation: 3, problems: vec!["a mistake".into()] } })
     }
 
+    fn upgrade(&self) -> BoxFuture<UpgradeOutcome> {
+        Box::pin(async { UpgradeOutcome { problem: Some("not now".into()), ..UpgradeOutcome::default() } })
+    }
+
     fn drain(&self) {
         self.draining.store(true, SeqCst);
     }
@@ -117,7 +123,7 @@ impl World {
         let made = Arc::new(Made { ready: AtomicBool::new(false), draining: AtomicBool::new(false) });
         let stop = CancellationToken::new();
         let place = Place { admin: "127.0.0.1:0".parse().unwrap(), socket: home.path().join(socket::FILE) };
-        let portal = serve(&place, Arc::clone(&made) as Arc<dyn Gateway>, stop.clone()).unwrap();
+        let portal = serve(&place, Sockets::default(), Arc::clone(&made) as Arc<dyn Gateway>, stop.clone()).unwrap();
         World { _home: home, made, portal: Some(portal), stop }
     }
 
@@ -269,7 +275,9 @@ fn a_port_that_is_taken_is_said_with_its_address() {
     let world = World::new();
     let home = tempfile::tempdir().unwrap();
     let place = Place { admin: world.portal().address(), socket: home.path().join(socket::FILE) };
-    let error = serve(&place, Arc::clone(&world.made) as Arc<dyn Gateway>, CancellationToken::new()).unwrap_err();
+    let error =
+        serve(&place, Sockets::default(), Arc::clone(&world.made) as Arc<dyn Gateway>, CancellationToken::new())
+            .unwrap_err();
     assert!(error.to_string().starts_with(&format!("admin address {}", place.admin)), "{error}");
 }
 

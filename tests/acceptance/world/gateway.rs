@@ -133,6 +133,15 @@ impl World {
         self.command("reload").ok()
     }
 
+    /// Has it replaced by a program that was installed meanwhile; gives the new process.
+    #[track_caller]
+    pub fn upgrade(&self) -> u32 {
+        replace_program(self.dir());
+        let said = self.command("upgrade").ok().text();
+        let pid = said.strip_prefix("upgraded: process ").and_then(|rest| rest.split(' ').next());
+        pid.and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("no process in {said:?}"))
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process.lock().unwrap()), signal).unwrap();
@@ -187,10 +196,9 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let mut process = self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !matches!(process.try_wait(), Ok(Some(_))) {
-            let _ = kill_process_group(Pid::from_child(&process), Signal::KILL);
-            let _ = process.wait();
-        }
+        // A successor is in its group, and may be all that is left of it.
+        let _ = kill_process_group(Pid::from_child(&process), Signal::KILL);
+        let _ = process.wait();
         if thread::panicking() {
             eprintln!(
                 "--- the gateway said\n{}---",
@@ -200,7 +208,18 @@ impl Drop for World {
     }
 }
 
+/// Puts a file of its own in the program's place, as a package does: another inode by the same name.
+fn replace_program(dir: &Path) {
+    let fresh = dir.join("clearway.new");
+    std::fs::copy(program(), &fresh).unwrap();
+    std::fs::rename(fresh, dir.join("clearway")).unwrap();
+}
+
 fn spawn(dir: &Path, setup: &Setup) -> (Child, Arc<Mutex<String>>) {
+    if setup.own_program {
+        replace_program(dir);
+    }
+    let program = || if setup.own_program { dir.join("clearway") } else { program() };
     let mut command = match setup.descriptors {
         None => Command::new(program()),
         Some(most) => {

@@ -82,6 +82,10 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// The most descriptors the gateway may open.
     pub descriptors: Option<u32>,
+    /// Whether the gateway's program is a file of its own, which a test can replace.
+    pub own_program: bool,
+    /// More lines of `[gateway]`.
+    pub gateway: String,
 }
 
 impl Default for Setup {
@@ -107,6 +111,8 @@ impl Default for Setup {
             beside: Vec::new(),
             env: Vec::new(),
             descriptors: None,
+            own_program: false,
+            gateway: String::new(),
         }
     }
 }
@@ -136,6 +142,7 @@ name = "gw-test"
 timezone = "Europe/London"
 policy = "policy.toml"
 state_dir = "state"
+{gateway}
 
 [admin]
 address = {admin:?}
@@ -176,6 +183,7 @@ priority = 2
 deny = {deny:?}
 ports = {ports}
 "#,
+            gateway = self.gateway,
             admin = self.admin,
             pseudonymise = self.pseudonymise,
             hosts = hosts.join(", "),

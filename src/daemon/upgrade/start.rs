@@ -1,0 +1,113 @@
+//! Starts the successor: the gateway's own program, as it is on disk now.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::door::PREPARES;
+use crate::daemon::run::Daemon;
+use crate::portal::UpgradeOutcome;
+
+/// How often the successor is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// One that has ended may have said why just before.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// The successor takes over with this.
+const TAKE_OVER: &str = "--take-over";
+/// What a service manager said to this process alone (`sd_listen_fds(3)`, `sd_watchdog_enabled(3)`).
+const OURS: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"];
+
+/// What was started, remembered from the start: what /proc says of it later is of a file that was replaced.
+#[derive(Debug)]
+pub struct Program {
+    path: std::io::Result<PathBuf>,
+    arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// This process's.
+    pub fn of_process() -> Program {
+        let arguments = std::env::args_os().skip(1).filter(|argument| argument != TAKE_OVER);
+        Program { path: std::env::current_exe(), arguments: arguments.collect() }
+    }
+
+    /// Starts it as it is on disk now. Its thread's priority is that of who calls.
+    fn start(&self) -> Result<Child, String> {
+        let path = self.path.as_ref().map_err(|error| format!("the program's file is not known: {error}"))?;
+        let mut command = Command::new(path);
+        command.args(&self.arguments).arg(TAKE_OVER).stdin(Stdio::null());
+        for name in OURS {
+            command.env_remove(name);
+        }
+        command.spawn().map_err(|error| format!("{} cannot be started: {error}", path.display()))
+    }
+}
+
+impl Daemon {
+    /// Has a successor started and take over, and says what came of it.
+    pub(in crate::daemon) async fn upgrade(self: Arc<Self>) -> UpgradeOutcome {
+        match self.replace_by_successor().await {
+            Ok(pid) => UpgradeOutcome {
+                upgraded: true,
+                pid,
+                flows: self.carrier.live.count() as u64,
+                drain_seconds: self.state().config.upgrade_drain.as_secs(),
+                problem: None,
+            },
+            Err(why) => UpgradeOutcome { problem: Some(why), ..UpgradeOutcome::default() },
+        }
+    }
+
+    async fn replace_by_successor(self: &Arc<Self>) -> Result<u32, String> {
+        let _one = self.upgrading.try_lock().map_err(|_| "an upgrade is under way".to_owned())?;
+        if self.draining.is_cancelled() {
+            return Err("the gateway is draining".to_owned());
+        }
+        if let Some(why) = self.before_drains() {
+            return Err(why);
+        }
+        let mut told = self.handed.ask();
+        let mut successor = self.program.start()?;
+        let pid = successor.id();
+        tracing::info!(pid, "started a successor");
+        let outcome = tokio::time::timeout(PREPARES, async {
+            loop {
+                tokio::select! {
+                    outcome = &mut told => return outcome.unwrap_or_else(|_| Err("the gateway stopped waiting".to_owned())),
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if let Ok(Some(status)) = successor.try_wait() {
+                    let last = tokio::time::timeout(LAST_WORD, &mut told).await;
+                    return Err(ended(status, last.ok().and_then(Result::ok)));
+                }
+            }
+        });
+        let outcome =
+            outcome.await.unwrap_or_else(|_| Err(format!("it was not ready within {} s", PREPARES.as_secs())));
+        if outcome.is_err() {
+            // One that ended is reaped, one that hangs is ended.
+            let _ = successor.kill();
+            let _ = successor.wait();
+        } else {
+            self.chores.spawn_on(reap(successor), self.carrier.bulkheads.runtime(crate::flow::Compartment::Rest));
+        }
+        outcome.map(|()| pid)
+    }
+}
+
+/// Why a successor that has ended did so.
+fn ended(status: ExitStatus, said: Option<Result<(), String>>) -> String {
+    match said {
+        Some(Err(why)) => why,
+        _ => format!("it ended before it was ready ({status}); see the log"),
+    }
+}
+
+/// Takes note when a successor ends before this process does, so that nobody takes it for alive.
+async fn reap(mut successor: Child) {
+    while let Ok(None) = successor.try_wait() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
