@@ -148,7 +148,7 @@ const NEW_TUNNELS: u64 = 40;
 fn kind_of(seed: u64) -> usize {
     match seed {
         0..10 => 1,
-        10..TUNNELS if seed % 12 == 0 => 2,
+        10..TUNNELS if seed.is_multiple_of(12) => 2,
         _ => 0,
     }
 }

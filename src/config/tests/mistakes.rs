@@ -32,7 +32,7 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         (
             "name = \"gw1\"",
             "name = \"gw1\"\nupgrade_drain = \"soon\"",
-            "3:17 `upgrade_drain` cannot be \"soon\": it does not begin with a number",
+            "3:17 `upgrade_drain` cannot be \"soon\": does not begin with a number",
         ),
         (WAN, "\n[egres.wan]", "17:2 unknown key `egres` in clearway.toml"),
         (WAN, "\n[egress.system]", "17:9 `system` is reserved"),
