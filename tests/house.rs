@@ -41,7 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["egress"]),
     ("h2", &["listen"]),
     ("rustls", &["listen", "egress"]),
-    ("tokio_rustls", &["listen"]),
+    ("tokio_rustls", &["listen", "egress"]),
     ("hyper_rustls", &["egress"]),
     ("clap", &["cli"]),
     ("crossterm", &["cli"]),

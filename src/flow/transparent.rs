@@ -14,7 +14,6 @@ use super::body::Turn;
 use super::carrier::Carrier;
 use super::claim::{self, Claim, Said};
 use super::end::End;
-use super::enter;
 use super::run::{self, Entrance};
 use super::tunnel::Reached;
 use crate::base::{Fault, Host, Reason, Side};
@@ -53,10 +52,6 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: E
     };
     if entrance.filled > 100 {
         return refused(End::ProcessFull.fault());
-    }
-    if entrance.intake.is_balancer(entrance.client.ip()) {
-        let Some(client) = Box::pin(enter::client_of(&carrier, &mut stream, &entrance)).await else { return };
-        entrance.client = client;
     }
     entrance.chosen = Some(chosen);
     loop {

@@ -10,11 +10,12 @@ use crate::base::Calendar;
 use crate::tube::spec::{Limit, Link, Peak, ShareBy, Spec, Tube};
 use crate::tube::{Driver, Sharer};
 
-const CEILING: f64 = 20e6;
+/// Bits per second.
+const CEILING: u32 = 20_000_000;
 const TICK: Duration = Duration::from_millis(20);
 
 fn spec() -> Spec {
-    let rate = Rate::from_bits_per_second(CEILING as u64);
+    let rate = Rate::from_bits_per_second(CEILING.into());
     let ceiling = Limit { down: rate, up: rate };
     let tube = |id: &str, priority: u8, ceiling: Limit| Tube {
         id: id.into(),
@@ -75,7 +76,7 @@ fn share(new: &Side, old: &Side, lead: &mut Lead, time: Duration) -> [f64; 2] {
         lead.settled(&new.tubes);
         std::thread::sleep(TICK);
     }
-    let could = CEILING / 8.0 * (clock::now() - began.0).as_secs_f64();
+    let could = f64::from(CEILING) / 8.0 * (clock::now() - began.0).as_secs_f64();
     [(new.carried() - began.1) as f64 / could, (old.carried() - began.2) as f64 / could]
 }
 
@@ -102,7 +103,7 @@ fn two_processes_together_carry_the_ceiling_and_no_more_and_people_have_the_same
     // The whole is what is told of, wherever it is used.
     let reading =
         new.tubes.readings(clock::now()).into_iter().find(|reading| reading.tube == "internet".into()).unwrap();
-    assert_eq!(reading.down.limit, Some(CEILING as u64));
+    assert_eq!(reading.down.limit, Some(CEILING.into()));
     new.tubes.alone();
 }
 
@@ -147,7 +148,7 @@ fn a_part_is_let_go_before_the_other_takes_it() {
     let internet = TubeId::from("internet");
     let mine = || new.tubes.pacer(Direction::Down).look(|tree| tree.limit(&internet)).unwrap().bits_per_second();
     let theirs = |lots: &[Lot; 2]| lots[0].tubes.iter().find(|(id, _)| *id == internet).unwrap().1.unwrap();
-    let whole = CEILING as u64;
+    let whole = u64::from(CEILING);
     // Nobody wants anything: halves.
     let lots = lead.next(&new.tubes, &old.tubes.told());
     assert_eq!(mine() + theirs(&lots).bits_per_second(), whole);

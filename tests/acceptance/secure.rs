@@ -176,7 +176,7 @@ fn a_stream_that_a_reload_ends_is_reset_and_the_others_of_its_connection_go_on()
     let world = World::start(&setup(&certs));
     let (film, echo) = (endless(), Origin::echo());
     let page = Origin::raw(|mut stream| {
-        stream.read(&mut [0; 4096])?;
+        let _ = stream.read(&mut [0; 4096])?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         loop {
             stream.write_all(b"400\r\n")?;

@@ -159,3 +159,25 @@ fn top_prints_how_things_are_once_where_there_is_no_terminal() {
     assert_eq!(gone.code, Some(1));
     assert!(gone.stderr.contains("no gateway runs here"), "{}", gone.stderr);
 }
+
+/// What runs in a terminal that is gone, in the state of its process; `None` once it has ended.
+fn state_of(process: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"))?.trim().to_owned();
+    (!state.starts_with('Z')).then_some(state)
+}
+
+#[test]
+fn top_ends_when_its_terminal_goes_away() {
+    let world = World::start(&estate());
+    let terminal = Terminal::start(&world, "gone", (80, 24), "");
+    terminal.shows("q quit");
+    let shell = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]).trim().to_owned();
+    let server = terminal.tmux(&["display-message", "-p", "#{pid}"]).trim().to_owned();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+    let top = children.split_whitespace().next().expect("top is a child of the terminal's shell").to_owned();
+    assert!(state_of(&top).is_some());
+    // As when a connection by ssh breaks, or a window is closed by force.
+    tool::run(Command::new("kill").args(["-9", &server]), SOON);
+    until(SOON, "top to end", || state_of(&top).is_none().then_some(()));
+}

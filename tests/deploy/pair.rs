@@ -47,7 +47,11 @@ struct Gateway {
 
 impl Gateway {
     fn new() -> Gateway {
-        let network = Command::new("unshare").args(["--net", "sleep", "600"]).stdin(Stdio::null()).spawn().unwrap();
+        let network = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare", "--net", "sleep", "600"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         let own = fs::read_link("/proc/self/ns/net").unwrap();
         let path = format!("/proc/{}/ns/net", network.id());
         until(LIMIT, "a network", || fs::read_link(&path).ok().filter(|network| *network != own));
@@ -55,8 +59,8 @@ impl Gateway {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args([&format!("--net=/proc/{}/ns/net", self.network.id()), program]);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "nsenter", &format!("--net=/proc/{}/ns/net", self.network.id()), program]);
         command
     }
 

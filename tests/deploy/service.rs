@@ -24,7 +24,7 @@ fn the_unit_is_rated_two_or_better() {
 fn the_process_has_what_marks_and_probes_need_and_nothing_else() {
     let machine = Machine::with_gateway();
     machine.origin();
-    let outside = machine.outside;
+    let outside = machine.outside();
     machine.says(&format!(
         "sed -i -e 's/^# fwmark .*/fwmark = 32/' -e 's/^# interface = \"eth2\".*/interface = \"eth0\"/' \
             -e 's/^# interface = \"eth0\".*/interface = \"eth0\"/' -e 's/^# probe .*/probe = \"{outside}\"/' /etc/clearway/clearway.toml
@@ -112,18 +112,21 @@ fn a_log_is_turned_over_without_a_lost_record_a_reload_or_a_change_of_the_histor
 }
 
 #[test]
-fn what_hangs_or_dies_is_started_again() {
+fn what_hangs_or_dies_is_started_again_and_so_is_what_came_by_an_upgrade() {
     let machine = Machine::with_gateway();
     machine.origin();
-    for signal in ["KILL", "STOP"] {
+    // A process that is stopped says nothing, and the watchdog ends it; one that dies is missed at once.
+    for (upgraded, signal, bound) in [(false, "STOP", 90), (false, "KILL", 20), (true, "KILL", 20)] {
+        if upgraded {
+            machine.install("1.0.1");
+            machine.until("the end of the gateway before", "test $(pgrep -x clearway | wc -l) = 1");
+        }
         let main = machine.unit("MainPID");
         machine.says(&format!("kill -{signal} {main}"));
-        // A process that is stopped says nothing, and the watchdog ends it.
-        let next = until(Duration::from_secs(90), &format!("a gateway after SIG{signal}"), || {
+        until(Duration::from_secs(bound), &format!("a gateway after SIG{signal}"), || {
             let next = machine.unit("MainPID");
-            (next != main && next != "0" && machine.unit("ActiveState") == "active").then_some(next)
+            (next != main && next != "0" && machine.unit("ActiveState") == "active").then_some(())
         });
-        assert_ne!(next, main);
         machine.fetch();
     }
 }

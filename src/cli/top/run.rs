@@ -31,6 +31,9 @@ const HOUR_EVERY: u32 = 10;
 /// How long a key, a signal or an answer waits to be noticed: shorter than a person notices.
 const HEED: Duration = Duration::from_millis(50);
 
+/// How long a signal's end waits for the screen to be given back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The width of what is printed where there is no terminal to ask for it.
 const WIDTH: usize = 100;
 
@@ -159,6 +162,10 @@ fn heed_signals() -> io::Result<Arc<AtomicBool>> {
             }
         });
         tell.store(true, Ordering::Relaxed);
+        // Whoever reads from a terminal that is gone may never come back to be told (crossterm reads its end for ever);
+        // there is nothing left then to give back.
+        std::thread::sleep(PATIENCE);
+        std::process::exit(0);
     });
     Ok(told)
 }

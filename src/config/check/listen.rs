@@ -51,6 +51,10 @@ fn listener(mut table: Table<'_>) -> Draft {
     let address = table.take::<SocketAddr>("address");
     let clients = clients(&mut table);
     let balancers = table.list::<Cidr>("proxy_protocol").unwrap_or_default();
+    if let Some(first) = balancers.first().filter(|_| mode.via().is_some()) {
+        let hint = "leave it out: what a balancer passes on is on its way to the balancer, and to nowhere else";
+        table.scope.problems.error(&first.place, "`proxy_protocol` is for explicit listeners", hint);
+    }
     let tls = tls(&mut table, mode);
     let stand_in = SocketAddr::from(([127, 0, 0, 1], 0));
     let spec = Spec {

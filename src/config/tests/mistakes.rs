@@ -82,6 +82,11 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         ),
         (
             STAFF,
+            "name = \"staff\"\nmode = \"transparent\"\nproxy_protocol = [\"10.0.0.10/32\"]",
+            "9:19 `proxy_protocol` is for explicit listeners",
+        ),
+        (
+            STAFF,
             "name = \"staff\"\nmode = \"transparent\"\ntls = { cert = \"a.pem\", key = \"a.key\" }",
             "9:7 `tls` is for explicit listeners",
         ),
@@ -171,8 +176,8 @@ fn every_mistake_of_the_gateways_file_is_found_at_its_place() {
         // link
         (
             "dscp = \"LE\"",
-            "[link]\nup = \"10 Mbit/s\"\nrest = { up = \"11 Mbit/s\" }",
-            "20:15 `rest` is more than the link: 11 Mbit/s up does not fit in 10 Mbit/s",
+            "[link]\nup = \"40 Mbit/s\"\nrest = { up = \"41 Mbit/s\" }",
+            "20:15 `rest` is more than the link: 41 Mbit/s up does not fit in 40 Mbit/s",
         ),
         (
             "dscp = \"LE\"",

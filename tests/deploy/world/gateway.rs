@@ -3,10 +3,15 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use super::{Machine, packed, shared};
+use crate::acceptance::tool;
 
+/// It takes a second or two; this machine may be busy, and the gateway too.
+pub const INSTALL: Duration = Duration::from_secs(120);
 /// What the page of the test's origin holds.
 pub const PAGE: &str = "a page from beyond the gateway";
 
@@ -25,16 +30,18 @@ impl Machine {
 
     /// Installs a version of the package, or goes to it from another, as an administrator would; says what dpkg said.
     pub fn install(&self, version: &str) -> String {
-        self.says("mkdir -p /etc/systemd/system/clearway.service.d; printf \"[Service]\\nType=exec\\nWatchdogSec=0\\n\" >/etc/systemd/system/clearway.service.d/early.conf"); // EARLY
-        let package = seen(&packed(version));
-        let ran = self.sh(&format!("dpkg --force-confold -i {package}")).ok();
-        self.until("EARLY", "curl --silent --fail http://127.0.0.1:9128/healthz");
+        let ran = tool::run(&mut self.installing(version), INSTALL).ok();
         ran.text() + &ran.stderr
+    }
+
+    /// The command that does so.
+    pub fn installing(&self, version: &str) -> Command {
+        self.command(&format!("dpkg --force-confold -i {}", seen(&packed(version))))
     }
 
     /// Serves a page at the outer end of the wire, on port 80: the address is this machine's alone.
     pub fn origin(&self) -> SocketAddr {
-        let listener = TcpListener::bind((self.outside, 80)).unwrap();
+        let listener = TcpListener::bind((self.outside(), 80)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -50,7 +57,7 @@ impl Machine {
     /// Fetches the origin's page by way of the gateway.
     #[track_caller]
     pub fn fetch(&self) {
-        let outside = self.outside;
+        let outside = self.outside();
         let got =
             self.says(&format!("curl --silent --show-error --fail -m 20 -x http://127.0.0.1:3128 http://{outside}/"));
         assert_eq!(got, PAGE);

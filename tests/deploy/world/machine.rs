@@ -3,8 +3,8 @@
 
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use super::{repository, shared};
@@ -17,20 +17,59 @@ const BOOT: Duration = Duration::from_secs(60);
 /// No step of a test takes longer in it.
 const STEP: Duration = Duration::from_secs(120);
 
-/// A machine.
-pub struct Machine {
-    boot: Child,
-    init: u32,
-    group: String,
-    /// Its address on the wire between it and this machine.
+/// A wire between a machine and this one.
+#[derive(Clone)]
+pub struct Wire {
+    name: String,
+    /// The machine's address on it.
     pub address: Ipv4Addr,
     /// The other end's, here.
     pub outside: Ipv4Addr,
 }
 
+impl Wire {
+    /// What TCP has carried out of the machine by it so far, without heads: Ethernet's 14 octets, IPv4's 20, TCP's 32 with its
+    /// times. The device counts what was cut into segments later as one packet with one head.
+    pub fn carried(&self) -> u64 {
+        let count = |what: &str| -> u64 {
+            let text = std::fs::read_to_string(format!("/sys/class/net/{}/statistics/rx_{what}", self.name)).unwrap();
+            text.trim().parse().unwrap()
+        };
+        let packets = count("packets");
+        count("bytes").saturating_sub(packets * 66)
+    }
+}
+
+/// A machine.
+pub struct Machine {
+    boot: Child,
+    init: u32,
+    group: String,
+    first: Option<Wire>,
+    _turn: Turn,
+}
+
+/// Machines run side by side, but for one that measures.
+static TURNS: RwLock<()> = RwLock::new(());
+
+#[allow(dead_code)] // Held for what it keeps others from.
+enum Turn {
+    Beside(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 impl Machine {
     /// Boots one, and waits until its systemd is done with that.
     pub fn boot() -> Machine {
+        Machine::start(Turn::Beside(TURNS.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The same, while no other of these tests has one.
+    pub fn boot_alone() -> Machine {
+        Machine::start(Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn start(turn: Turn) -> Machine {
         static COUNT: AtomicU16 = AtomicU16::new(0);
         assert!(
             rustix::process::geteuid().is_root(),
@@ -38,17 +77,19 @@ impl Machine {
         );
         let (count, process) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let group = format!("clearway-test-{process}-{count}");
-        let mut boot = Command::new("unshare");
-        boot.args(["--mount", "--kill-child=SIGKILL", "--fork", "--"])
+        // It ends with the thread that runs the test, however that ends.
+        let mut boot = Command::new("setpriv");
+        boot.args(["--pdeathsig", "KILL", "unshare", "--mount", "--kill-child=SIGKILL", "--fork", "--"])
             .arg(repository().join("tests/deploy/world/boot"));
         boot.args(["outside", root(), &group]).arg(shared());
         let log = std::fs::File::create(shared().join(format!("boot-{count}.log"))).unwrap();
         boot.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let boot = boot.spawn().expect("unshare does not start; run deploy/test-deps");
-        let mut machine =
-            Machine { init: boot.id(), boot, group, address: Ipv4Addr::UNSPECIFIED, outside: Ipv4Addr::UNSPECIFIED };
+        let mut machine = Machine { init: boot.id(), boot, group, first: None, _turn: turn };
         machine.init = until(BOOT, "the machine's first process", || machine.find_init());
-        machine.wire(process as u16 ^ (count << 8));
+        let wire = machine.wire("eth0");
+        machine.says(&format!("ip route add default via {}", wire.outside));
+        machine.first = Some(wire);
         until(BOOT, "the machine's systemd", || {
             let state = machine.sh("systemctl is-system-running || true").text();
             matches!(state.trim(), "running" | "degraded").then_some(())
@@ -69,19 +110,31 @@ impl Machine {
         (name.trim() == "systemd").then_some(process)
     }
 
+    /// Its first wire, by which its packets leave.
+    pub fn first(&self) -> &Wire {
+        self.first.as_ref().unwrap()
+    }
+
+    /// This machine's address on that.
+    pub fn outside(&self) -> Ipv4Addr {
+        self.first().outside
+    }
+
     /// Lays a wire between it and this machine: two addresses of 198.18.0.0/15, which is for tests alone (RFC 2544).
-    fn wire(&mut self, number: u16) {
-        let net = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + u32::from(number % 0x7fff) * 4;
-        (self.outside, self.address) = (Ipv4Addr::from(net + 1), Ipv4Addr::from(net + 2));
+    pub fn wire(&self, device: &str) -> Wire {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // One for each wire of this process, and hardly that of another's.
+        let number = (std::process::id() * 32 + COUNT.fetch_add(1, Ordering::Relaxed)) % 0x7fff;
+        let net = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + number * 4;
+        let (here, there) = (Ipv4Addr::from(net + 1), Ipv4Addr::from(net + 2));
         let (name, init) = (format!("cw{number:x}"), self.init);
-        let (here, there) = (self.outside, self.address);
         let mut ip = Command::new("sh");
         ip.args(["-ec", &format!(
-            "ip link add {name} type veth peer name eth0 netns {init}\nip address add {here}/30 dev {name}\nip link set {name} up"
+            "ip link add {name} type veth peer name {device} netns {init}\nip address add {here}/30 dev {name}\nip link set {name} up"
         )]);
         tool::run(&mut ip, STEP).ok();
-        self.sh(&format!("ip address add {there}/30 dev eth0; ip link set eth0 up; ip route add default via {here}"))
-            .ok();
+        self.says(&format!("ip address add {there}/30 dev {device}; ip link set {device} up"));
+        Wire { name, address: there, outside: here }
     }
 
     /// Runs a script in it as root, to its end.

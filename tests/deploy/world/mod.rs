@@ -4,5 +4,6 @@ mod gateway;
 mod machine;
 mod packed;
 
-pub use machine::Machine;
+pub use gateway::INSTALL;
+pub use machine::{Machine, Wire};
 pub use packed::{packed, repository, shared};
