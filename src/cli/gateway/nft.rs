@@ -24,6 +24,7 @@ pub fn run(config: &ConfigFile, undo: bool) -> Result<u8, u8> {
 /// What is needed before anything is done.
 const NEEDS: &str = "\
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 for program in nft ip; do
   command -v \"$program\" >/dev/null || { echo \"$program is missing; on Debian: apt-get install nftables iproute2\" >&2; exit 1; }
 done
@@ -43,7 +44,7 @@ fn script(config: &Config, file: &Path) -> String {
              #   clearway gateway nft --undo | sudo sh    takes it away\n\
              #\n\
              # A reboot takes it away too: run it before the gateway starts. Of this machine's firewall and routes it touches\n\
-             # nothing but its own: the table `inet clearway` of nftables (`nft list table inet clearway`), and what has\n\
+             # nothing but its own and rp_filter of egresses' interfaces, which is set to 2 and stays so: the table `inet clearway` of nftables (`nft list table inet clearway`), and what has\n\
              # protocol {} in `ip rule` and `ip route show table all`.\n\n",
             config.name,
             routes::PROTOCOL

@@ -158,7 +158,7 @@ fn renewal(config: &Config, file: &str, asked: &Tc, at: Timestamp) -> String {
          [Unit]                                         # /etc/systemd/system/clearway-tc.service\n\
          After=network-online.target\n\
          [Service]\nType=oneshot\n\
-         ExecStart=/bin/sh -c 'clearway gateway tc -c {file}{} | sh'\n\
+         ExecStart=/bin/sh -c 's=$$(clearway gateway tc -c {file}{}) && printf \"%%s\\n\" \"$$s\" | sh'\n\
          [Install]\nWantedBy=multi-user.target\n\n\
          [Timer]                                        # /etc/systemd/system/clearway-tc.timer\n",
         local(config, next),

@@ -1,6 +1,7 @@
 #!/bin/sh
 @HEAD@
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 
 major=c1ea                # of our queues, so that nobody else's is taken for one
