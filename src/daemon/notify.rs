@@ -56,6 +56,12 @@ impl Notify {
         self.say(&format!("MAINPID={}\nREADY=1\nSTATUS={status}", std::process::id()));
     }
 
+    /// That process is the gateway from now on. Said by the one before, too: what a process said is heard before its end is
+    /// seen, so that the end of this one is not the end of the service, however soon it comes.
+    pub fn hands_over(&self, pid: u32) {
+        self.say(&format!("MAINPID={pid}"));
+    }
+
     /// It reads its configuration again, until what comes back is dropped.
     pub fn reloads(&self) -> Reloads<'_> {
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic().as_micros()));
@@ -131,6 +137,8 @@ mod tests {
         };
         notify.serves("3 open flows");
         assert_eq!(heard(), format!("MAINPID={}\nREADY=1\nSTATUS=3 open flows", std::process::id()));
+        notify.hands_over(4242);
+        assert_eq!(heard(), "MAINPID=4242");
         drop(notify.reloads());
         assert!(heard().starts_with("RELOADING=1\nMONOTONIC_USEC="));
         assert_eq!(heard(), "READY=1");

@@ -121,6 +121,8 @@ async fn hear(stream: &mut TcpStream) -> Heard {
 /// Carries what is no HTTP to the address that was chosen.
 async fn carry(carrier: &Arc<Carrier>, entrance: &Entrance, (stream, sent): (TcpStream, Bytes), said: Said) {
     let Some(chosen) = entrance.chosen else { return };
+    // Who may not use this gateway has no name looked up by it.
+    let said = if carrier.admits(&entrance.listener, entrance.client.ip()) { said } else { Said::NOTHING };
     let claim = claim::examine(carrier, entrance.client.ip(), chosen, said).await;
     if let Some((reached, stream)) = reach(carrier, entrance, stream, claim).await {
         reached.carry_from(stream, sent);

@@ -101,10 +101,15 @@ pub fn ask(request: &mut Parts, chosen: SocketAddr) -> Result<Ask, AskError> {
         (None, None) => Authority::try_from(chosen.to_string()).map_err(|_| AskError::Host)?,
     };
     let Target { host, .. } = Target::with_default_port(authority.as_str(), chosen.port())?;
+    // Whatever port Host says, the client has chosen one: a parent is asked for that, which is what was judged.
+    let authority = match chosen.port() {
+        80 => Authority::try_from(authority.host()),
+        port => Authority::try_from(format!("{}:{port}", authority.host())),
+    };
+    let authority = authority.map_err(|_| AskError::Host)?;
     let path = request.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     let whole = Uri::builder().scheme("http").authority(authority).path_and_query(path);
     request.uri = whole.build().map_err(|_| AskError::Host)?;
-    // Whatever port Host says, the client has chosen one.
     Ok(Ask::Exchange(Scheme::Http, Target { host, port: chosen.port() }))
 }
 
@@ -133,11 +138,11 @@ mod tests {
     fn a_request_goes_to_the_port_that_was_chosen_by_the_name_that_it_says() {
         let chosen = CHOSEN.parse().unwrap();
         for (uri, hosts, target, whole) in [
-            ("/a?b", &["NHS.uk"][..], "nhs.uk:8080", "http://NHS.uk/a?b"),
-            ("/", &["nhs.uk:99"], "nhs.uk:8080", "http://nhs.uk:99/"),
-            ("/", &["192.0.2.1"], "192.0.2.1:8080", "http://192.0.2.1/"),
-            ("/", &["[2001:db8::1]:80"], "[2001:db8::1]:8080", "http://[2001:db8::1]:80/"),
-            ("http://a.uk/x", &["b.uk"], "a.uk:8080", "http://a.uk/x"),
+            ("/a?b", &["NHS.uk"][..], "nhs.uk:8080", "http://NHS.uk:8080/a?b"),
+            ("/", &["nhs.uk:99"], "nhs.uk:8080", "http://nhs.uk:8080/"),
+            ("/", &["192.0.2.1"], "192.0.2.1:8080", "http://192.0.2.1:8080/"),
+            ("/", &["[2001:db8::1]:80"], "[2001:db8::1]:8080", "http://[2001:db8::1]:8080/"),
+            ("http://a.uk/x", &["b.uk"], "a.uk:8080", "http://a.uk:8080/x"),
             ("/", &[""], "198.51.100.7:8080", "http://198.51.100.7:8080/"),
         ] {
             let mut parts = parts("GET", uri, hosts, Version::HTTP_11);

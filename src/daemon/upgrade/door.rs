@@ -114,6 +114,10 @@ fn hand_over(daemon: &Arc<Daemon>, mut line: Line) -> Result<bool, LineError> {
         daemon.handed.tell(Err(why));
         return Ok(false);
     }
+    if daemon.draining.is_cancelled() {
+        // It was told to stop meanwhile: that holds for what was to come after it.
+        return Err(io::Error::other("the gateway is draining").into());
+    }
     // Both accept now. Until it has settled everything can be taken back.
     line.patience(Some(PROMPT))?;
     let tubes = &daemon.carrier.tubes;
@@ -130,6 +134,7 @@ fn hand_over(daemon: &Arc<Daemon>, mut line: Line) -> Result<bool, LineError> {
     tracing::info!(pid = hello.pid, flows, patience_s = patience.as_secs(), "handed over; open flows go on here");
     daemon.listeners.close();
     daemon.ready.store(false, Ordering::Release);
+    daemon.notify.hands_over(hello.pid);
     daemon.handed.over(&daemon.carrier, patience);
     drop(no_reload);
     follow::until_gone(daemon, line, hello.pid);

@@ -82,9 +82,10 @@ impl Handed {
     /// It is done: the successor serves.
     pub fn over(&self, carrier: &Carrier, patience: Duration) {
         self.set_admin(None);
+        // Before anybody is woken who asks for it.
+        self.end.send_replace(Some(clock::now() + patience));
         carrier.handed.cancel();
         carrier.leaving.cancel();
-        self.end.send_replace(Some(clock::now() + patience));
         self.tell(Ok(()));
         self.portal.cancel();
     }
