@@ -132,6 +132,37 @@ fn what_hangs_or_dies_is_started_again_and_so_is_what_came_by_an_upgrade() {
 }
 
 #[test]
+fn upgrades_with_nothing_open_leave_the_service_running_and_a_stop_after_one_waits_for_what_is_open() {
+    let machine = Machine::with_gateway();
+    let origin = machine.origin();
+    for _ in 0..8 {
+        machine.says("clearway upgrade");
+        machine.until("the end of the gateway before", "test $(pgrep -x clearway | wc -l) = 1");
+        assert_eq!(machine.says("pgrep -x clearway"), machine.unit("MainPID"), "{}", machine.journal());
+        assert_eq!(machine.unit("ActiveState"), "active");
+        machine.fetch();
+    }
+    // A tunnel that stays open until its file is gone.
+    machine.says("touch /run/held");
+    let hold = r#"
+        exec 3<>/dev/tcp/127.0.0.1/3128
+        printf 'CONNECT ORIGIN HTTP/1.1\r\nHost: ORIGIN\r\n\r\n' >&3
+        read -r answer <&3
+        echo "$answer" >/run/answer
+        while test -e /run/held; do sleep 0.1; done
+    "#;
+    let hold = hold.replace("ORIGIN", &origin.to_string());
+    machine.says(&format!("cat >/run/hold.sh <<'END'\n{hold}\nEND\nsystemd-run --quiet --unit=held bash /run/hold.sh"));
+    machine.until("the tunnel", "grep 200 /run/answer");
+    machine.says("systemctl stop --no-block clearway");
+    machine.until("the drain", "journalctl -u clearway | grep 'draining: no new flows'");
+    assert_eq!(machine.unit("ActiveState"), "deactivating", "{}", machine.journal());
+    machine.says("test $(pgrep -x clearway | wc -l) = 1; rm /run/held");
+    machine.until("the end", "test $(systemctl is-active clearway) = inactive");
+    assert_eq!(machine.unit("Result"), "success", "{}", machine.journal());
+}
+
+#[test]
 fn with_its_socket_unit_a_connection_waits_while_the_gateway_is_started_anew() {
     let machine = Machine::with_gateway();
     machine.origin();
