@@ -15,7 +15,7 @@ use crate::base::{EgressId, Fault, Host, Moment, Reason, Side, clock};
 /// Of a connection that was made.
 pub const MADE: &str = "made";
 
-/// Of one whose client gave up, after [`PATIENCE`] without an answer.
+/// Of one whose client gave up, after `PATIENCE` without an answer.
 pub const ABANDONED: &str = "abandoned";
 
 /// After that long three SYNs have gone unanswered (at 0, 1 and 3 s): a client that gives up sooner tells nothing.
@@ -33,7 +33,7 @@ pub struct Healths(Arc<Mutex<HashMap<EgressId, Arc<Health>>>>);
 pub struct Condition {
     /// Which.
     pub egress: EgressId,
-    /// Different hosts in a row that could not be reached, at most [`HOSTS`]; 0 once a connection is made. One site that
+    /// Different hosts in a row that could not be reached, at most `HOSTS`; 0 once a connection is made. One site that
     /// is down is one host, however often it is tried.
     pub failing: usize,
     /// How many connections came to what, since the process began: [`MADE`], [`ABANDONED`] or a reason.
