@@ -87,7 +87,6 @@ pub async fn serve(carrier: Arc<Carrier>, mut stream: TcpStream, mut entrance: E
         entrance.client = client;
     }
     if let Some(tls) = entrance.intake.tls.clone() {
-        entrance.reached = stream.local_addr().ok();
         return Box::pin(enter::by_tls(carrier, (stream, tls), entrance)).await;
     }
     let keep_alive = entrance.keep_alive();
