@@ -33,9 +33,11 @@ impl Capture {
     pub fn begin(world: &World, device: &str) -> Capture {
         let file = world.file(&format!("{device}.pcap"));
         let mut tcpdump = within(Space::Internet, "tcpdump");
-        tcpdump.args(["-n", "-U", "--immediate-mode", "-i", device, "-w"]).arg(&file).arg("tcp").stdout(Stdio::null());
+        // Heads are enough, and the kernel's ring of two megabytes has room for thousands of them; of whole segments, which
+        // are up to 64 kB, for thirty: on a busy machine the rest is lost.
+        tcpdump.args(["-n", "-s", "128", "-U", "--immediate-mode", "-i", device, "-w"]).arg(&file).arg("tcp");
         let errors = world.file(&format!("{device}.err"));
-        let tcpdump = tcpdump.stderr(std::fs::File::create(&errors).unwrap()).spawn().unwrap();
+        let tcpdump = tcpdump.stdout(Stdio::null()).stderr(std::fs::File::create(&errors).unwrap()).spawn().unwrap();
         until("tcpdump listens", || std::fs::read_to_string(&errors).unwrap().contains("listening on"));
         Capture { tcpdump, file }
     }
