@@ -14,6 +14,7 @@ use super::run::{Daemon, warn};
 use super::threads::aside;
 use crate::base::clock;
 use crate::config::{self, Change, Config, Generations, Keep, Problem};
+use crate::flow::Compartment;
 use crate::portal::Asked;
 
 /// What a reload came to.
@@ -129,6 +130,10 @@ impl Daemon {
     pub async fn reload(self: &Arc<Self>, cause: &Cause) -> Reloaded {
         let _one = self.reloading.lock().await;
         if self.carrier.handed.is_cancelled() {
+            if matches!(cause, Cause::Signal) {
+                // Who sent it cannot ask again.
+                self.handed.pass_on_reload();
+            }
             return Reloaded::Refused(Refused::HandedOver);
         }
         let _told = self.notify.reloads();
@@ -153,6 +158,13 @@ impl Daemon {
         }
         self.note(&reloaded);
         reloaded
+    }
+
+    /// The same, as a signal has it done, where nobody waits: a list on a disk that hangs must not make the process deaf.
+    pub(super) fn reload_aside(self: &Arc<Self>) {
+        let daemon = Arc::clone(self);
+        let reload = async move { daemon.reload(&Cause::Signal).await };
+        self.chores.spawn_on(reload, self.carrier.bulkheads.runtime(Compartment::Rest));
     }
 
     async fn renew(self: &Arc<Self>, cause: &Cause, told: &mut Told) -> Result<Reloaded, Refused> {
@@ -202,7 +214,7 @@ impl Daemon {
 
     async fn follow_files(&self, generation: u64) -> Result<(), Refused> {
         let path = self.path.clone();
-        let outcome = aside(move || config::read(&path, clock::wall(), Keep::Write)).await.ok_or(Refused::BrokeOff)?;
+        let outcome = aside(move || config::read(&path, clock::wall(), Keep::Look)).await.ok_or(Refused::BrokeOff)?;
         let config = outcome.config.ok_or(Refused::Configuration(outcome.problems))?;
         let making = move || plan(&config, generation).map(|plan| (plan, config));
         let (plan, mut config) = aside(making).await.ok_or(Refused::BrokeOff)??;

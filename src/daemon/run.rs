@@ -1,6 +1,7 @@
 //! The gateway's life: start, reload, drain, stop.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use crate::account::{Account, AccountError};
 use crate::base::{Moment, Reason, clock};
 use crate::config::{self, Config, Problem};
 use crate::flow::{Bulkheads, Carrier};
+use crate::portal::socket::SocketFile;
 use crate::portal::{self, Place, Portal, PortalError, Sockets};
 use crate::tube::Tubes;
 
@@ -211,9 +213,6 @@ impl Daemon {
     ) -> Result<(), RunError> {
         // Before any listener: where another gateway runs in this state directory, nothing is taken from it.
         let portal = self.open_portal(taken.as_mut())?;
-        if taken.is_none() {
-            self.tell_start(&Cause::Start);
-        }
         let served = self.carry((wire, life), &portal, taken).await;
         self.handed.portal.cancel();
         portal.join();
@@ -234,8 +233,17 @@ impl Daemon {
         let no_thread = |error| RunError::Machine("cannot start a thread", error);
         let _driver = self.carrier.tubes.drive(wire).map_err(no_thread)?;
         let prober = probe::start(&self.carrier).map_err(no_thread)?;
+        let (listener, door) = self.door_over()?;
+        let taken = taken.take();
+        let cause = if taken.is_some() { Cause::Upgrade } else { Cause::Start };
+        let (admin, socket) = match taken {
+            Some(taken) => self.take_over(taken, portal, door).await?,
+            None => (None, door.settle().map_err(PortalError::from)?.keep()),
+        };
+        // From here on nothing can fail.
         self.listeners.apply(&self.carrier, &specs, bound);
-        let _door = self.open_up(portal, taken.take()).await?;
+        let _door = self.open_up(portal, (listener, socket), &cause);
+        portal.opens(admin);
         let keep = edges::keep(Arc::clone(&self.carrier), Arc::clone(&self.changed));
         tokio::select! {
             () = life => {}
@@ -247,32 +255,28 @@ impl Daemon {
         if !self.carrier.handed.is_cancelled() {
             self.remove_addresses();
         }
+        self.handed.ended.cancel();
         Ok(())
     }
 
     /// From now on this process is the gateway: it can be told what to do, and handed over from.
-    async fn open_up(self: &Arc<Self>, portal: &Portal, taken: Option<Taken>) -> Result<Door, RunError> {
-        let no_thread = |error| RunError::Machine("cannot start a thread", error);
-        let (listener, unsettled) = self.door_over()?;
-        let settle = || {
-            portal.settle()?;
-            let socket = unsettled.settle().map_err(no_thread)?;
-            self.write_addresses()?;
-            self.handed.set_admin(portal.admin().ok());
-            Ok(socket)
-        };
-        let socket = match taken {
-            None => settle()?,
-            Some(taken) => {
-                let socket = self.take_over(taken, settle).await?;
-                self.tell_start(&Cause::Upgrade);
-                socket
-            }
-        };
-        let door = Door::open(self, (listener, socket)).map_err(no_thread)?;
+    fn open_up(
+        self: &Arc<Self>,
+        portal: &Portal,
+        door: (UnixListener, Option<SocketFile>),
+        cause: &Cause,
+    ) -> Option<Door> {
+        self.tell_start(cause);
+        if let Err(error) = self.write_addresses() {
+            tracing::warn!(%error, "addresses.json is out of date");
+        }
+        self.handed.set_admin(portal.admin().ok());
+        let door = Door::open(self, door).inspect_err(|error| {
+            tracing::error!(%error, "there is no thread for upgrades: only a new start brings another program");
+        });
         self.ready.store(true, Ordering::Release);
         self.notify.serves(&self.words());
-        Ok(door)
+        door.ok()
     }
 
     /// What only one process does: it fetches lists, and asks how the link is.
@@ -324,11 +328,7 @@ impl Daemon {
     async fn wait(self: &Arc<Self>, signals: &mut Signals) -> Told {
         loop {
             tokio::select! {
-                _ = signals.reload.recv() => {
-                    // Not here: a list on a disk that hangs must not make the process deaf to the other signals.
-                    let daemon = Arc::clone(self);
-                    self.chores.spawn(async move { daemon.reload(&Cause::Signal).await });
-                }
+                _ = signals.reload.recv() => self.reload_aside(),
                 _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => return Told::Drain,
                 () = self.draining.cancelled() => return Told::Drain,

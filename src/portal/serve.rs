@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::route::{self, Desk, Door};
-use super::socket::{self, AdminSocket, SocketError, Unsettled};
+use super::socket::{self, Settled, SocketError, SocketFile, Unsettled};
 use super::view::Gateway;
 use crate::base::clock;
 
@@ -62,7 +62,7 @@ pub struct Place {
 pub struct Sockets {
     /// One that listens for the admin address already.
     pub admin: Option<TcpListener>,
-    /// Whether another process answers at the unix socket until [`Portal::settle`].
+    /// Whether another process answers at both doors until [`Portal::opens`].
     pub over: bool,
 }
 
@@ -92,8 +92,10 @@ pub struct Portal {
     socket: PathBuf,
     thread: JoinHandle<()>,
     unsettled: Mutex<Option<Unsettled>>,
-    held: Arc<OnceLock<AdminSocket>>,
+    held: Arc<OnceLock<SocketFile>>,
     admin: TcpListener,
+    /// Cancelled when it is to answer.
+    open: CancellationToken,
 }
 
 impl Portal {
@@ -107,17 +109,21 @@ impl Portal {
         &self.socket
     }
 
-    /// Puts the unix socket in its place, where another process answered.
+    /// Puts the unix socket in its place, where another process answered; `None`: it is there already.
     ///
     /// # Errors
     /// Those of rename(2).
-    pub fn settle(&self) -> Result<(), PortalError> {
+    pub fn settle(&self) -> Result<Option<Settled>, PortalError> {
         let unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(unsettled) = unsettled {
-            let failed = |source| SocketError::Io { path: self.socket.clone(), source };
-            let _ = self.held.set(unsettled.settle().map_err(failed)?);
+        Ok(unsettled.map(Unsettled::settle).transpose()?)
+    }
+
+    /// From now on it answers, and the one before no more.
+    pub fn opens(&self, settled: Option<Settled>) {
+        if let Some(held) = settled.and_then(Settled::keep) {
+            let _ = self.held.set(held);
         }
-        Ok(())
+        self.open.cancel();
     }
 
     /// Another handle of the socket that listens for the admin address.
@@ -152,7 +158,8 @@ pub fn serve(
     tcp.set_nonblocking(true).map_err(failed)?;
     let address = tcp.local_addr().map_err(failed)?;
     let admin = tcp.try_clone().map_err(failed)?;
-    let (held, mut unsettled) = (Arc::<OnceLock<AdminSocket>>::default(), None);
+    let (held, mut unsettled) = (Arc::<OnceLock<SocketFile>>::default(), None);
+    let open = CancellationToken::new();
     let unix = if sockets.over {
         let (unix, waits) = socket::bind_over(&place.socket)?;
         unsettled = Some(waits);
@@ -160,6 +167,7 @@ pub fn serve(
     } else {
         let (unix, bound) = socket::bind(&place.socket)?;
         let _ = held.set(bound);
+        open.cancel();
         unix
     };
     let holds = Arc::clone(&held);
@@ -171,6 +179,7 @@ pub fn serve(
             unix: tokio::net::UnixListener::from_std(unix).map_err(PortalError::Thread)?,
             held: holds,
             desk: Arc::new(Desk { gateway, history: Mutex::default() }),
+            open: open.clone(),
             stop,
             tasks: TaskTracker::new(),
         }
@@ -180,14 +189,15 @@ pub fn serve(
         .spawn(move || runtime.block_on(doors.run()))
         .map_err(PortalError::Thread)?;
     let unsettled = Mutex::new(unsettled);
-    Ok(Portal { address, socket: place.socket.clone(), thread, unsettled, held, admin })
+    Ok(Portal { address, socket: place.socket.clone(), thread, unsettled, held, admin, open })
 }
 
 struct Doors {
     tcp: tokio::net::TcpListener,
     unix: tokio::net::UnixListener,
-    held: Arc<OnceLock<AdminSocket>>,
+    held: Arc<OnceLock<SocketFile>>,
     desk: Arc<Desk>,
+    open: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -195,6 +205,7 @@ struct Doors {
 impl Doors {
     async fn run(self) {
         self.tasks.spawn(look_on(Arc::clone(&self.desk), self.stop.clone()));
+        let _ = self.stop.run_until_cancelled(self.open.cancelled()).await;
         let by_tcp = Arc::new(Semaphore::new(CONNECTIONS));
         let by_socket = Arc::new(Semaphore::new(CONNECTIONS));
         loop {

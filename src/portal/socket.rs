@@ -1,4 +1,4 @@
-//! The unix socket in `state_dir`: who may open it may reload and drain.
+//! Unix sockets in `state_dir`: who may open `admin.sock` may reload and drain.
 
 use std::fs;
 use std::io;
@@ -7,9 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt}
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// The socket's name in `state_dir`.
+/// The admin socket's name in `state_dir`.
 pub const FILE: &str = "admin.sock";
 
 /// `sun_path` has 108 bytes with its final zero (unix(7)).
@@ -49,7 +50,7 @@ pub enum SocketError {
 /// A socket that listens, but not yet at its place, where another process answers meanwhile.
 #[derive(Debug)]
 pub struct Unsettled {
-    held: AdminSocket,
+    held: SocketFile,
     path: PathBuf,
 }
 
@@ -58,27 +59,61 @@ impl Unsettled {
     ///
     /// # Errors
     /// Those of rename(2).
-    pub fn settle(self) -> io::Result<AdminSocket> {
-        fs::rename(&self.held.path, &self.path)?;
-        Ok(AdminSocket { path: self.path, identity: self.held.identity })
+    pub fn settle(self) -> Result<Settled, SocketError> {
+        let Unsettled { held, path } = self;
+        let swapped = renameat_with(CWD, &held.path, CWD, &path, RenameFlags::EXCHANGE);
+        // There may be nothing at its place, or a filesystem that cannot exchange (renameat2(2)): that cannot be undone.
+        let before = swapped.is_ok().then(|| held.path.clone());
+        if before.is_none() {
+            fs::rename(&held.path, &path).map_err(|source| SocketError::Io { path: path.clone(), source })?;
+        }
+        let now = SocketFile { identity: held.identity, path };
+        Ok(Settled { now: Some(now), before })
+    }
+}
+
+/// A socket at its place. Dropped, it gives way again to the one before.
+#[derive(Debug)]
+pub struct Settled {
+    now: Option<SocketFile>,
+    before: Option<PathBuf>,
+}
+
+impl Settled {
+    /// It stays; the file of the one before is removed.
+    pub fn keep(mut self) -> Option<SocketFile> {
+        if let Some(before) = self.before.take() {
+            _ = fs::remove_file(before); // where it stays, the next upgrade removes it
+        }
+        self.now.take()
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        if let (Some(now), Some(before)) = (&mut self.now, self.before.take())
+            && renameat_with(CWD, &now.path, CWD, &before, RenameFlags::EXCHANGE).is_ok()
+        {
+            now.path = before;
+        }
     }
 }
 
 /// A bound socket; its file is removed with it, if it is still this one.
 #[derive(Debug)]
-pub struct AdminSocket {
+pub struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-impl AdminSocket {
+impl SocketFile {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for AdminSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|about| (about.dev(), about.ino()) == self.identity) {
             _ = fs::remove_file(&self.path); // where it stays, the next start finds that nobody answers
@@ -90,7 +125,7 @@ impl Drop for AdminSocket {
 ///
 /// # Errors
 /// When the path is too long, another gateway answers there, something else is in the way, or the system says no.
-pub fn bind(path: &Path) -> Result<(UnixListener, AdminSocket), SocketError> {
+pub fn bind(path: &Path) -> Result<(UnixListener, SocketFile), SocketError> {
     if path.as_os_str().as_bytes().len() > LONGEST {
         return Err(SocketError::TooLong { path: path.into() });
     }
@@ -114,10 +149,11 @@ pub fn bind(path: &Path) -> Result<(UnixListener, AdminSocket), SocketError> {
 /// # Errors
 /// When the path is too long, or the system says no.
 pub fn bind_over(path: &Path) -> Result<(UnixListener, Unsettled), SocketError> {
-    let waits_at = path.with_extension("new");
-    if waits_at.as_os_str().as_bytes().len() > LONGEST {
+    if path.as_os_str().as_bytes().len() > LONGEST {
         return Err(SocketError::TooLong { path: path.into() });
     }
+    // No longer than that.
+    let waits_at = path.with_extension("new");
     let failed = |source| SocketError::Io { path: path.into(), source };
     // What another try left behind.
     match fs::remove_file(&waits_at) {
@@ -130,7 +166,7 @@ pub fn bind_over(path: &Path) -> Result<(UnixListener, Unsettled), SocketError> 
 
 /// In a directory of ours first, then moved to its place: between bind and chmod a socket is open to whoever the
 /// umask lets in. The directory's name is no longer than the socket's, so that the path's length holds for both.
-fn bind_private(parent: &Path, path: &Path) -> io::Result<(UnixListener, AdminSocket)> {
+fn bind_private(parent: &Path, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let private = parent.join(".admin");
     let inner = private.join("s");
     match fs::remove_dir_all(&private) {
@@ -144,7 +180,7 @@ fn bind_private(parent: &Path, path: &Path) -> io::Result<(UnixListener, AdminSo
     fs::remove_dir(&private)?;
     listener.set_nonblocking(true)?;
     let about = fs::symlink_metadata(path)?;
-    Ok((listener, AdminSocket { path: path.into(), identity: (about.dev(), about.ino()) }))
+    Ok((listener, SocketFile { path: path.into(), identity: (about.dev(), about.ino()) }))
 }
 
 /// Whether somebody accepts there. Without blocking: a gateway that hangs has a full backlog, and is one all the same.
@@ -163,6 +199,8 @@ fn answers(path: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -183,14 +221,21 @@ mod tests {
     fn a_socket_takes_the_place_of_one_that_answers_without_a_moment_in_which_none_does() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(FILE);
-        let (_before, held) = bind(&path).unwrap();
+        let (before, held) = bind(&path).unwrap();
         let (listener, unsettled) = bind_over(&path).unwrap();
         drop(unsettled);
         assert!(answers(&path).unwrap(), "a try that is given up changes nothing");
         drop(listener);
         let (listener, unsettled) = bind_over(&path).unwrap();
         let settled = unsettled.settle().unwrap();
-        std::os::unix::net::UnixStream::connect(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_ok());
+        drop(settled);
+        UnixStream::connect(&path).unwrap();
+        assert!(before.accept().is_ok(), "what is taken back is as it was");
+        let (listener, unsettled) = bind_over(&path).unwrap();
+        let settled = unsettled.settle().unwrap().keep().unwrap();
+        UnixStream::connect(&path).unwrap();
         assert!(listener.accept().is_ok());
         drop(held);
         assert!(path.exists(), "it is no longer the first one's to remove");
@@ -216,6 +261,11 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert!(matches!(bind(&path), Err(SocketError::InTheWay { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"precious");
+        // As long as may be for the one, which is too long for the other.
+        let room = LONGEST - home.path().as_os_str().len() - 2 - FILE.len();
+        let edge = home.path().join("x".repeat(room));
+        drop(bind(&edge.join(FILE)).unwrap());
+        assert!(matches!(bind_over(&edge.join("upgrade.sock")), Err(SocketError::TooLong { .. })));
         let long = home.path().join("x".repeat(120)).join(FILE);
         let error = bind(&long).unwrap_err().to_string();
         assert!(error.contains("choose a shorter state_dir"), "{error}");

@@ -1,7 +1,9 @@
 //! A running gateway is replaced by another program: nobody on the network notices, and both together keep the rules.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -391,4 +393,125 @@ fn the_process_before_goes_on_when_its_successor_dies() {
     drop(wire);
     assert_eq!(world.ended(PATIENCE).code(), Some(0));
     assert_eq!(world.records().len(), 1);
+}
+
+/// One side of what a gateway and its successor say to each other, which breaks off when a test wants it.
+struct Line(UnixStream);
+
+impl Line {
+    fn say(&mut self, word: &serde_json::Value) {
+        let text = word.to_string();
+        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+        self.0.write_all(&[&length, text.as_bytes()].concat()).unwrap();
+    }
+
+    fn hear(&mut self) -> serde_json::Value {
+        let mut length = [0; 4];
+        self.0.read_exact(&mut length).unwrap();
+        let mut text = vec![0; u32::from_be_bytes(length) as usize];
+        self.0.read_exact(&mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+}
+
+#[test]
+fn a_successor_that_breaks_off_at_the_last_moment_changes_nothing() {
+    let origin = Origin::echo();
+    let world = World::start(&Setup { own_program: true, ..Setup::default() });
+    let mut line = Line(UnixStream::connect(world.dir().join("state/upgrade.sock")).unwrap());
+    line.say(&serde_json::json!({ "protocol": 1, "version": "9", "pid": std::process::id() }));
+    let offer = line.hear();
+    let sockets = offer["Offer"]["listeners"].as_array().unwrap().len() + 1;
+    // Each comes with one byte.
+    line.0.read_exact(&mut vec![0; sockets]).unwrap();
+    line.say(&"Ready".into());
+    assert!(line.hear()["drain_ms"].is_u64());
+    drop(line);
+    until(PATIENCE, "the gateway to notice", || world.said().contains("a successor did not take over").then_some(()));
+    let mut wire = Wire::tunnel(world.proxy(), &format!("{NEWS}:{}", origin.port()));
+    wire.send("as ever");
+    assert_eq!(wire.exactly(7), b"as ever");
+    assert_eq!(status(&world)["pid"].as_u64(), Some(world.pid().into()));
+    assert_ne!(world.upgrade(), world.pid());
+}
+
+#[test]
+fn a_gateway_that_breaks_off_at_the_last_moment_keeps_its_sockets() {
+    let home = tempfile::tempdir().unwrap();
+    Setup::default().write(home.path());
+    let state = home.path().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    let [admin, upgrade] = ["admin.sock", "upgrade.sock"].map(|name| UnixListener::bind(state.join(name)).unwrap());
+    let mut command = Command::new(program());
+    command.args(["run", "--take-over", "-c"]).arg(home.path().join("clearway.toml")).stdin(Stdio::null());
+    let successor = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = Line(upgrade.accept().unwrap().0);
+    assert_eq!(line.hear()["pid"].as_u64(), Some(successor.id().into()));
+    line.say(&serde_json::json!({ "Offer": { "version": "0", "pid": std::process::id(), "listeners": [] } }));
+    assert_eq!(line.hear(), "Ready");
+    // It lets go, and is gone before it hears that all is in place: that may not be taken for done.
+    let none = serde_json::json!({ "passed": 0, "clear": 0, "clear_waits": false, "tubes": [] });
+    line.say(&serde_json::json!({ "told": { "at_ns": 0, "ways": [none, none] }, "flows": 0, "drain_ms": 1000 }));
+    drop(line);
+    let ended = successor.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(70) && said.contains("the other process broke off"), "{said}");
+    for (name, socket) in [("admin.sock", admin), ("upgrade.sock", upgrade)] {
+        let _here = UnixStream::connect(state.join(name)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.accept().is_ok(), "{name} is another's");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name.to_string_lossy().ends_with(".new"));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_reload_that_reaches_the_process_before_is_passed_on() {
+    let origin = Origin::echo();
+    let setup = Setup { own_program: true, ..Setup::default() };
+    let world = World::start(&setup);
+    let wire = Wire::tunnel(world.proxy(), &format!("{SOCIAL}:{}", origin.port()));
+    world.upgrade();
+    let generation = status(&world)["generation"].as_u64().unwrap();
+    Setup { policy: setup.policy.clone() + NO_SOCIAL, ..setup }.write(world.dir());
+    world.signal(Signal::HUP);
+    until(PATIENCE, "the new one to reload", || {
+        (status(&world)["generation"].as_u64() > Some(generation)).then_some(())
+    });
+    let record = world.record("of the social tunnel", |record| record.text("host") == SOCIAL);
+    assert_eq!((record.end().as_str(), record.text("rule")), ("policy: blocked", "no-social"));
+    drop(wire);
+    assert_eq!(world.ended(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn who_asks_for_an_upgrade_need_not_stay_to_hear_what_came_of_it() {
+    let world = World::start(&Setup { own_program: true, ..Setup::default() });
+    let own = world.dir().join("clearway");
+    let good = world.dir().join("good");
+    std::fs::rename(&own, &good).unwrap();
+    let started = world.dir().join("started");
+    let script = format!(
+        "#!/bin/sh\necho $$ >{0}.new; mv {0}.new {0}\nread -r go <{1}\nexit 3\n",
+        started.display(),
+        started.with_extension("go").display()
+    );
+    let go = started.with_extension("go");
+    assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
+    std::fs::write(&own, script).unwrap();
+    std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut asks = Command::new(program());
+    asks.args(["upgrade", "-c"]).arg(world.file()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut asks = asks.spawn().unwrap();
+    let pid = until(PATIENCE, "the successor to begin", || std::fs::read_to_string(&started).ok());
+    asks.kill().unwrap();
+    asks.wait().unwrap();
+    let refused = world.command("upgrade");
+    assert!(refused.code == Some(1) && refused.stderr.contains("under way"), "{refused:?}");
+    std::fs::write(&go, "go\n").unwrap();
+    until(PATIENCE, "the successor to be reaped", || (!alive(pid.trim().parse().unwrap())).then_some(()));
+    std::fs::rename(&good, &own).unwrap();
+    until(PATIENCE, "the try to be over", || (!world.command("upgrade").stderr.contains("under way")).then_some(()));
+    until(PATIENCE, "the first one to end", || world.exit());
 }

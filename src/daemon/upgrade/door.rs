@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::follow;
 use super::line::{Line, LineError};
 use super::word::{Answer, Hello, Offer, PROTOCOL, Ready, Settled, Yours};
 use crate::daemon::run::Daemon;
-use crate::portal::socket::{AdminSocket, Unsettled};
+use crate::portal::socket::{SocketFile, Unsettled};
 
 /// The socket's name in `state_dir`.
 pub const FILE: &str = "upgrade.sock";
@@ -25,6 +25,9 @@ pub const PROMPT: Duration = Duration::from_secs(10);
 pub const PREPARES: Duration = Duration::from_secs(120);
 /// Of all budgets, until the successor has split them for the first time.
 pub const AT_FIRST: f64 = 0.5;
+
+/// Between two tries to accept.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The open door; dropped, it is closed.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ impl Door {
     ///
     /// # Errors
     /// When the system has no thread or no descriptor for it.
-    pub fn open(daemon: &Arc<Daemon>, (listener, socket): (UnixListener, AdminSocket)) -> io::Result<Door> {
+    pub fn open(daemon: &Arc<Daemon>, (listener, socket): (UnixListener, Option<SocketFile>)) -> io::Result<Door> {
         let (wake, woken) = UnixStream::pair()?;
         let talk = Talk::default();
         let (daemon, talking) = (Arc::clone(daemon), Arc::clone(&talk));
@@ -78,7 +81,11 @@ fn serve(daemon: &Arc<Daemon>, listener: &UnixListener, woken: &UnixStream, talk
         if !waits[1].revents().is_empty() {
             return;
         }
-        let Ok((stream, _)) = listener.accept() else { continue };
+        let Ok((stream, _)) = listener.accept() else {
+            // Who waits goes on waiting; without a descriptor for it, to look at once would be to spin.
+            let _ = poll(&mut waits[1..], Some(&PAUSE));
+            continue;
+        };
         // What is accepted is not as the listener is (accept(2)), but be sure.
         let _ = stream.set_nonblocking(false);
         *talking.lock().unwrap_or_else(PoisonError::into_inner) = stream.try_clone().ok();
@@ -118,7 +125,7 @@ fn hand_over(daemon: &Arc<Daemon>, mut line: Line) -> Result<bool, LineError> {
         // It was told to stop meanwhile: that holds for what was to come after it.
         return Err(io::Error::other("the gateway is draining").into());
     }
-    // Both accept now. Until it has settled everything can be taken back.
+    // Until it has settled everything can be taken back.
     line.patience(Some(PROMPT))?;
     let tubes = &daemon.carrier.tubes;
     tubes.keep(AT_FIRST);

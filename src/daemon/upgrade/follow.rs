@@ -6,9 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
 use super::line::{Line, LineError};
 use super::word::{Obeyed, Tick};
 use crate::base::clock;
@@ -20,12 +17,12 @@ use crate::tube::beside::{Lot, Told};
 pub fn until_gone(daemon: &Arc<Daemon>, mut line: Line, pid: u32) {
     let lost = obey(daemon, &mut line);
     // Nobody is told any more who uses what: this process keeps its last part as long as the other may use the rest.
-    drop(line);
+    let successor = line.hang_up();
     if daemon.handed.is_ended() {
         return;
     }
     tracing::warn!(error = %lost, "the successor says nothing any more");
-    if gone(pid, || daemon.handed.is_ended()) {
+    if successor.gone(|| daemon.handed.is_ended()) {
         tracing::error!(pid, "the successor has ended; this process carries its open flows on by itself");
         daemon.carrier.tubes.alone();
     }
@@ -47,7 +44,8 @@ fn each_tick(daemon: &Arc<Daemon>, line: &mut Line) -> Result<(), LineError> {
         let tick: Tick = line.hear()?;
         tubes.heard(&Told::from(&tick.told));
         tubes.follow(&tick.lots.each_ref().map(Lot::from));
-        line.say(&Obeyed { told: (&tubes.told()).into(), flows: daemon.carrier.live.count() as u64 })?;
+        let (flows, reloads) = (daemon.carrier.live.count() as u64, daemon.handed.reloads());
+        line.say(&Obeyed { told: (&tubes.told()).into(), flows, reloads })?;
         if tick.generation != generation {
             generation = tick.generation;
             let reloads = Arc::clone(daemon);
@@ -57,25 +55,5 @@ fn each_tick(daemon: &Arc<Daemon>, line: &mut Line) -> Result<(), LineError> {
         if let Some(left) = tick.drain_ms {
             daemon.handed.end_by(clock::now() + Duration::from_millis(left));
         }
-    }
-}
-
-/// How often a wait for a process looks at whether it is still wanted.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-
-/// Waits until a process is gone; whether it is, and that could be told. `enough` ends the wait.
-pub fn gone(pid: u32, enough: impl Fn() -> bool) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(process) => {
-            let mut waits = [PollFd::new(&process, PollFlags::IN)];
-            while !enough() {
-                if poll(&mut waits, Some(&LOOK)).is_ok_and(|ready| ready > 0) {
-                    return true;
-                }
-            }
-            false
-        }
-        Err(error) => error == rustix::io::Errno::SRCH,
     }
 }

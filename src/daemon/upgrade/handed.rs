@@ -1,7 +1,7 @@
 //! The life of a gateway that hands over: who asked for it is told what came of it, and its open flows go on to their end.
 
 use std::net::TcpListener;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +31,9 @@ pub struct Handed {
     /// Cancelled when the successor answers the admin's tools.
     pub portal: CancellationToken,
     /// Cancelled when this process has no flows any more.
-    ended: CancellationToken,
+    pub ended: CancellationToken,
+    /// How often it was told to reload since: that is meant for the successor.
+    reloads: AtomicU64,
     /// The one that this process took over from.
     before: Mutex<Option<Arc<Before>>>,
 }
@@ -44,6 +46,7 @@ impl Default for Handed {
             end: watch::Sender::new(None),
             portal: CancellationToken::new(),
             ended: CancellationToken::new(),
+            reloads: AtomicU64::new(0),
             before: Mutex::default(),
         }
     }
@@ -106,6 +109,16 @@ impl Handed {
         self.ended.is_cancelled()
     }
 
+    /// It was told to reload, and has handed over.
+    pub fn pass_on_reload(&self) {
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often.
+    pub fn reloads(&self) -> u64 {
+        self.reloads.load(Ordering::Relaxed)
+    }
+
     /// The one before, while it drains.
     pub fn before(&self) -> Option<Arc<Before>> {
         lock(&self.before).clone().filter(|before| !before.gone.is_cancelled())
@@ -121,9 +134,14 @@ impl Handed {
         let mut end = self.end.subscribe();
         loop {
             let by = *end.borrow_and_update();
-            let Some(by) = by else { return std::future::pending().await };
+            let time = async {
+                match by {
+                    Some(by) => tokio::time::sleep_until(by.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep_until(by.into()) => return,
+                () = time => return,
                 changed = end.changed() => if changed.is_err() { return },
             }
         }
@@ -157,10 +175,7 @@ impl Daemon {
                     tracing::warn!(flows, "the time for open flows is up; ending them");
                     break;
                 }
-                _ = signals.reload.recv() => {
-                    let (daemon, generation) = (Arc::clone(self), self.generation.load(Ordering::Relaxed));
-                    self.chores.spawn(async move { daemon.read_again(generation).await });
-                }
+                _ = signals.reload.recv() => self.handed.pass_on_reload(),
                 _ = signals.reopen.recv() => self.reopen_log(),
                 _ = signals.drain.recv() => self.handed.end_by(clock::now() + patience),
                 _ = signals.stop.recv() => {
@@ -169,7 +184,6 @@ impl Daemon {
                 }
             }
         }
-        self.handed.ended.cancel();
     }
 
     /// Has the process before end by then, and waits for that.

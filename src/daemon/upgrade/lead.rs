@@ -2,15 +2,14 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::follow::gone;
 use super::line::{Line, LineError};
-use super::word::{Obeyed, Shares, Tick, Yours};
+use super::word::{Obeyed, Offer, Shares, Tick, Yours};
 use crate::base::{Moment, clock};
 use crate::daemon::run::Daemon;
 use crate::tube::beside::{Lead, Told};
@@ -35,27 +34,27 @@ pub struct Before {
 }
 
 impl Before {
-    /// Begins to lead it, on a thread of its own.
+    /// Prepares to lead it, on a thread of its own; it begins when that gets the line.
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub fn lead(
-        daemon: &Arc<Daemon>,
-        line: Line,
-        (pid, version): (u32, String),
-        yours: &Yours,
-    ) -> io::Result<Arc<Before>> {
+    pub fn lead(daemon: &Arc<Daemon>, offer: &Offer, yours: &Yours) -> io::Result<(Arc<Before>, mpsc::Sender<Line>)> {
         let before = Arc::new(Before {
-            pid,
-            version,
+            pid: offer.pid,
+            version: offer.version.clone(),
             flows: AtomicU64::new(yours.flows),
             end: Mutex::new(None),
             gone: CancellationToken::new(),
         });
+        let (begin, begins) = mpsc::channel();
         let (daemon, led, told) = (Arc::clone(daemon), Arc::clone(&before), Told::from(&yours.told));
-        let work = move || led.until_gone(&daemon, line, told);
+        let work = move || {
+            if let Ok(line) = begins.recv() {
+                led.until_gone(&daemon, line, told);
+            }
+        };
         thread::Builder::new().name("clearway-budget".into()).spawn(work)?;
-        Ok(before)
+        Ok((before, begin))
     }
 
     /// Flows that it has.
@@ -70,9 +69,8 @@ impl Before {
 
     fn until_gone(&self, daemon: &Arc<Daemon>, mut line: Line, told: Told) {
         let lost = self.split(daemon, &mut line, told).err();
-        drop(line);
         // It keeps its last part until it is gone for sure.
-        if gone(self.pid, || false) {
+        if line.hang_up().gone(|| false) {
             daemon.carrier.tubes.alone();
             tracing::info!(pid = self.pid, "the process before has ended");
         } else {
@@ -85,7 +83,7 @@ impl Before {
     fn split(&self, daemon: &Arc<Daemon>, line: &mut Line, mut told: Told) -> Result<(), LineError> {
         // One that is held up uses nothing beyond its part.
         line.patience(None)?;
-        let (tubes, mut lead) = (&daemon.carrier.tubes, Lead::default());
+        let (tubes, mut lead, mut reloads) = (&daemon.carrier.tubes, Lead::default(), 0);
         loop {
             let began = clock::now();
             let lots = lead.next(tubes, &told);
@@ -101,6 +99,10 @@ impl Before {
             lead.settled(tubes);
             told = Told::from(&obeyed.told);
             self.flows.store(obeyed.flows, Ordering::Relaxed);
+            if obeyed.reloads > reloads {
+                reloads = obeyed.reloads;
+                daemon.reload_aside();
+            }
             thread::sleep(TICK.saturating_sub(clock::now().saturating_duration_since(began)));
         }
     }

@@ -1,4 +1,5 @@
 //! What a gateway and its successor speak over: JSON behind its length on a Unix socket, and file descriptors one at a time.
+//! It knows when the process at its other end is gone.
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -7,11 +8,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg, sockopt,
 };
-use rustix::process::geteuid;
+use rustix::process::{PidfdFlags, geteuid, pidfd_open};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,9 +37,34 @@ pub enum LineError {
     TooLong(u32),
 }
 
+/// How often a wait for a process looks at whether it is still wanted.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// The process at the other end, whatever becomes of its number; `None`: it is of another PID namespace, or this system cannot
+/// tell.
+#[derive(Debug)]
+pub struct Peer(Option<OwnedFd>);
+
+impl Peer {
+    /// Waits until it is gone; whether it is, and that could be told. `enough` ends the wait.
+    pub fn gone(&self, enough: impl Fn() -> bool) -> bool {
+        let Some(process) = &self.0 else { return false };
+        let mut waits = [PollFd::new(process, PollFlags::IN)];
+        while !enough() {
+            if poll(&mut waits, Some(&LOOK)).is_ok_and(|ready| ready > 0) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// One side of it.
 #[derive(Debug)]
-pub struct Line(UnixStream);
+pub struct Line {
+    stream: UnixStream,
+    peer: Peer,
+}
 
 impl Line {
     /// Speaks to who listens at a path.
@@ -53,8 +80,16 @@ impl Line {
     /// # Errors
     /// When it is not.
     pub fn of(stream: UnixStream) -> Result<Line, LineError> {
-        let peer = sockopt::socket_peercred(&stream).map_err(io::Error::from)?.uid;
-        if peer.is_root() || peer == geteuid() { Ok(Line(stream)) } else { Err(LineError::Stranger(peer.as_raw())) }
+        let peer = sockopt::socket_peercred(&stream).map_err(io::Error::from)?;
+        if !peer.uid.is_root() && peer.uid != geteuid() {
+            return Err(LineError::Stranger(peer.uid.as_raw()));
+        }
+        Ok(Line { peer: Peer(pidfd_open(peer.pid, PidfdFlags::empty()).ok()), stream })
+    }
+
+    /// Says no more, and hears no more.
+    pub fn hang_up(self) -> Peer {
+        self.peer
     }
 
     /// How long the other may keep silent from now on.
@@ -62,8 +97,8 @@ impl Line {
     /// # Errors
     /// Those of the socket.
     pub fn patience(&self, patience: Option<Duration>) -> Result<(), LineError> {
-        self.0.set_read_timeout(patience)?;
-        self.0.set_write_timeout(patience)?;
+        self.stream.set_read_timeout(patience)?;
+        self.stream.set_write_timeout(patience)?;
         Ok(())
     }
 
@@ -76,7 +111,7 @@ impl Line {
         let length = u32::try_from(text.len()).ok().filter(|length| *length <= LONGEST);
         let length = length.ok_or(LineError::TooLong(u32::MAX))?;
         let whole: Vec<u8> = length.to_be_bytes().into_iter().chain(text).collect();
-        Ok(self.0.write_all(&whole)?)
+        Ok(self.stream.write_all(&whole)?)
     }
 
     /// Hears something.
@@ -85,13 +120,13 @@ impl Line {
     /// When the other goes, is silent for too long, or makes no sense.
     pub fn hear<T: DeserializeOwned>(&mut self) -> Result<T, LineError> {
         let mut length = [0; 4];
-        self.0.read_exact(&mut length)?;
+        self.stream.read_exact(&mut length)?;
         let length = u32::from_be_bytes(length);
         if length > LONGEST {
             return Err(LineError::TooLong(length));
         }
         let mut text = vec![0; usize::try_from(length).unwrap_or_default()];
-        self.0.read_exact(&mut text)?;
+        self.stream.read_exact(&mut text)?;
         Ok(serde_json::from_slice(&text)?)
     }
 
@@ -104,7 +139,7 @@ impl Line {
         let mut control = SendAncillaryBuffer::new(&mut room);
         let descriptors = [descriptor];
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        sendmsg(&self.0, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL).map_err(io::Error::from)?;
+        sendmsg(&self.stream, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL).map_err(io::Error::from)?;
         Ok(())
     }
 
@@ -116,7 +151,7 @@ impl Line {
         let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut room);
         let mut byte = [0];
-        recvmsg(&self.0, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(&self.stream, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
             .map_err(io::Error::from)?;
         let found = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::door::PREPARES;
 use crate::daemon::run::Daemon;
+use crate::flow::Compartment;
 use crate::portal::UpgradeOutcome;
 
 /// How often the successor is looked at.
@@ -46,9 +47,13 @@ impl Program {
 }
 
 impl Daemon {
-    /// Has a successor started and take over, and says what came of it.
+    /// Has a successor started and take over, and says what came of it; who asked for it need not stay to hear that.
     pub(in crate::daemon) async fn upgrade(self: Arc<Self>) -> UpgradeOutcome {
-        match self.replace_by_successor().await {
+        let daemon = Arc::clone(&self);
+        let work = async move { daemon.replace_by_successor().await };
+        // On this thread: a successor inherits its priority.
+        let replaced = self.chores.spawn(work).await;
+        match replaced.unwrap_or_else(|_| Err("the upgrade broke off".to_owned())) {
             Ok(pid) => UpgradeOutcome {
                 upgraded: true,
                 pid,
@@ -86,13 +91,15 @@ impl Daemon {
         });
         let outcome =
             outcome.await.unwrap_or_else(|_| Err(format!("it was not ready within {} s", PREPARES.as_secs())));
-        if outcome.is_err() {
-            // One that ended is reaped, one that hangs is ended.
-            let _ = successor.kill();
-            let _ = successor.wait();
-        } else {
-            self.chores.spawn_on(reap(successor), self.carrier.bulkheads.runtime(crate::flow::Compartment::Rest));
+        // As long as this is held nothing is handed over; it may just have been.
+        let _none = self.reloading.lock().await;
+        if self.carrier.handed.is_cancelled() {
+            self.chores.spawn_on(reap(successor), self.carrier.bulkheads.runtime(Compartment::Rest));
+            return Ok(pid);
         }
+        // One that ended is reaped, one that hangs is ended.
+        let _ = successor.kill();
+        let _ = successor.wait();
         outcome.map(|()| pid)
     }
 }

@@ -1,5 +1,6 @@
 //! What a successor takes over from the gateway that runs, and how it says that it has.
 
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,10 +9,12 @@ use super::door::{AT_FIRST, FILE, PREPARES, PROMPT};
 use super::lead::Before;
 use super::line::{Line, LineError};
 use super::word::{Answer, Hello, Listening, Offer, PROTOCOL, Ready, Settled, Yours};
+use crate::base::clock;
 use crate::daemon::listeners::Offered;
 use crate::daemon::run::{Daemon, RunError};
 use crate::daemon::threads::aside;
-use crate::portal::socket::AdminSocket;
+use crate::portal::socket::{self, SocketFile, Unsettled};
+use crate::portal::{Portal, PortalError};
 
 /// Why nothing was taken over.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +76,11 @@ impl Taken {
         let _ = self.line.say(&Ready::Failed(why.to_owned()));
     }
 
-    /// Says that connections are accepted; what the other still has then.
-    fn ready(mut self) -> Result<(Line, Offer, Yours), LineError> {
+    /// Says that connections can be accepted; what the other still has then.
+    fn ready(&mut self) -> Result<Yours, LineError> {
         self.line.patience(Some(PROMPT))?;
         self.line.say(&Ready::Ready)?;
-        let yours = self.line.hear()?;
-        Ok((self.line, self.offer, yours))
+        self.line.hear()
     }
 }
 
@@ -96,22 +98,32 @@ impl Daemon {
         self.carrier.tubes.keep_least();
     }
 
-    /// Connections are accepted: the process before lets go, `settle` puts the admin's sockets in their places, and the tubes'
-    /// budgets are shared from now on.
+    /// Everything is ready to accept connections: the process before lets go, the sockets of the admin and of the `door` come to
+    /// their places, and the tubes' budgets are shared from now on. Where it fails the other goes on, and nothing was accepted
+    /// here that could be lost; clients wait meanwhile in the queues of the sockets, which both have.
     pub(in crate::daemon) async fn take_over(
         self: &Arc<Self>,
-        taken: Taken,
-        settle: impl FnOnce() -> Result<AdminSocket, RunError>,
-    ) -> Result<AdminSocket, RunError> {
-        let broke_off = || RunError::Take(LineError::from(std::io::Error::other("its thread broke off")).into());
-        let ready = aside(move || taken.ready()).await.ok_or_else(broke_off)?;
-        let (mut line, offer, yours) = ready.map_err(TakeError::from)?;
+        mut taken: Taken,
+        portal: &Portal,
+        door: Unsettled,
+    ) -> Result<(Option<socket::Settled>, Option<SocketFile>), RunError> {
+        let broke_off = || TakeError::from(LineError::from(io::Error::other("its thread broke off")));
+        let ready = aside(move || taken.ready().map(|yours| (yours, taken))).await.ok_or_else(broke_off)?;
+        let (yours, Taken { mut line, offer, .. }) = ready.map_err(TakeError::from)?;
+        let patience = clock::now() + PROMPT / 2;
         self.carrier.tubes.keep(AT_FIRST);
-        let socket = settle()?;
-        line.say(&Settled {}).map_err(TakeError::from)?;
         let no_thread = |error| RunError::Machine("cannot start a thread", error);
-        self.handed.set_before(Before::lead(self, line, (offer.pid, offer.version), &yours).map_err(no_thread)?);
+        let (before, begin) = Before::lead(self, &offer, &yours).map_err(no_thread)?;
+        let (admin, door) = (portal.settle()?, door.settle().map_err(PortalError::from)?);
+        if clock::now() > patience {
+            // The other is about to take everything back, or has.
+            return Err(TakeError::from(LineError::from(io::Error::from(io::ErrorKind::TimedOut))).into());
+        }
+        line.say(&Settled {}).map_err(TakeError::from)?;
+        // From here on the gateway is this process, whatever happens.
+        let _ = begin.send(line);
+        self.handed.set_before(before);
         tracing::info!(pid = offer.pid, flows = yours.flows, patience_s = yours.drain_ms / 1000, "took over");
-        Ok(socket)
+        Ok((admin, door.keep()))
     }
 }

@@ -65,13 +65,13 @@ pub struct Listening {
 /// What the successor says when it has tried.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ready {
-    /// It accepts connections.
+    /// It can accept connections at once.
     Ready,
     /// It cannot take over, and ends.
     Failed(String),
 }
 
-/// The other accepts no more, and says what it uses of the tubes.
+/// The other lets go, and says what it uses of the tubes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Yours {
     /// That.
@@ -82,7 +82,7 @@ pub struct Yours {
     pub drain_ms: u64,
 }
 
-/// The successor is whole: the admin socket is its own.
+/// The successor is whole, and accepts: the other accepts no more when it hears this.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Settled {}
 
@@ -109,6 +109,9 @@ pub struct Obeyed {
     /// Flows that are open.
     #[serde(default)]
     pub flows: u64,
+    /// How often somebody told it to reload: that is meant for the other.
+    #[serde(default)]
+    pub reloads: u64,
 }
 
 /// [`Told`]
