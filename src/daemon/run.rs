@@ -52,6 +52,9 @@ pub enum RunError {
     /// The gateway that was to be taken over from.
     #[error(transparent)]
     Take(#[from] TakeError),
+    /// The state directory.
+    #[error("[gateway] state_dir {path} cannot be used: {1}", path = .0.display())]
+    StateDir(PathBuf, #[source] std::io::Error),
     /// The machine.
     #[error("{0}: {1}")]
     Machine(&'static str, #[source] std::io::Error),
@@ -166,7 +169,7 @@ impl Signals {
 impl Daemon {
     pub(super) fn start(path: &Path, mut config: Config, bulkheads: Arc<Bulkheads>) -> Result<Arc<Self>, RunError> {
         std::fs::create_dir_all(&config.state_dir)
-            .map_err(|error| RunError::Machine("cannot make [gateway] state_dir", error))?;
+            .map_err(|error| RunError::StateDir(config.state_dir.clone(), error))?;
         let account = Account::start(&config.log, &config.calendar, &config.state_dir)?;
         account.tell(config.telemetry.as_ref());
         let tubes = Tubes::new(&config.tubes, &config.calendar, clock::wall());
@@ -409,7 +412,7 @@ impl Daemon {
         let new = path.with_extension("new");
         std::fs::write(&new, text)
             .and_then(|()| std::fs::rename(&new, &path))
-            .map_err(|error| RunError::Machine("cannot write to [gateway] state_dir", error))
+            .map_err(|error| RunError::StateDir(self.state().config.state_dir.clone(), error))
     }
 
     fn remove_addresses(&self) {

@@ -179,3 +179,36 @@ fn with_its_socket_unit_a_connection_waits_while_the_gateway_is_started_anew() {
     machine.says("dpkg --purge clearway");
     assert_eq!(machine.says("ls /etc/systemd/system/sockets.target.wants 2>/dev/null | grep clearway || true"), "");
 }
+
+#[test]
+fn the_firewalls_part_is_put_in_force_by_a_unit_of_its_own_and_outlives_a_restart_of_nftables() {
+    let machine = Machine::with_gateway();
+    let outside = machine.outside();
+    let rules = || machine.sh("nft list table inet clearway").text();
+    // What cannot be read leaves the machine as it was.
+    machine.says("echo '[half an edit' >>/etc/clearway/clearway.toml");
+    assert_ne!(machine.sh("systemctl start clearway-network").code, Some(0));
+    assert_eq!(rules(), "");
+    machine.says(&format!(
+        r#"sed -i '$d' /etc/clearway/clearway.toml
+        cat >>/etc/clearway/clearway.toml <<'END'
+        [[listener]]
+        name = "wards"
+        mode = "transparent"
+        address = "127.0.0.1:3129"
+        clients = ["{outside}/32"]
+END
+        clearway reload && systemctl enable --now nftables clearway-network"#
+    ));
+    let first = rules();
+    assert!(first.contains("tproxy") && first.contains(&outside.to_string()), "{first}");
+    // Its first act is to flush all there is.
+    machine.says("systemctl restart nftables");
+    until(Duration::from_secs(20), "the rules to be back", || (rules() == first).then_some(()));
+    machine.says("systemctl reload clearway-network");
+    assert_eq!(rules(), first);
+    machine.says("systemctl stop clearway-network");
+    assert_eq!((rules().as_str(), machine.says("ip rule | grep -c fwmark || true").as_str()), ("", "0"));
+    machine.says("systemctl start clearway-network && dpkg --purge clearway");
+    assert_eq!((rules().as_str(), machine.says("ip rule | grep -c fwmark || true").as_str()), ("", "0"));
+}
