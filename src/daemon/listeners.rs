@@ -22,6 +22,19 @@ pub struct Listeners {
     handshakes: Arc<Semaphore>,
     /// Sockets that were made elsewhere, until the first configuration has taken those that it knows.
     offered: Mutex<Vec<Offered>>,
+    /// Who waits to hear whether the first could be bound.
+    first: Mutex<Option<First>>,
+}
+
+/// Is told why the first ones could not be bound; `None` where they could.
+struct First(Box<Tell>);
+
+type Tell = dyn FnOnce(Option<&BindError>) + Send;
+
+impl std::fmt::Debug for First {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("First")
+    }
 }
 
 /// A socket that listens already: the process before handed it over, or a service manager.
@@ -95,7 +108,18 @@ impl Listeners {
     /// None yet. `capacity` is how many connections the process has room for.
     pub fn new(capacity: usize) -> Self {
         let handshakes = Arc::new(Semaphore::new(tls::AT_ONCE));
-        Listeners { open: Mutex::default(), room: Room::new(capacity), offered: Mutex::default(), handshakes }
+        Listeners {
+            open: Mutex::default(),
+            room: Room::new(capacity),
+            handshakes,
+            offered: Mutex::default(),
+            first: Mutex::default(),
+        }
+    }
+
+    /// Calls this with what comes of the next [`Self::bind`].
+    pub(super) fn tell_first(&self, told: impl FnOnce(Option<&BindError>) + Send + 'static) {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(First(Box::new(told)));
     }
 
     /// The next configuration takes those of these sockets that it knows; the others are closed.
@@ -108,6 +132,15 @@ impl Listeners {
     /// # Errors
     /// The first socket that cannot be opened; nothing changes then.
     pub fn bind(&self, specs: &[listen::Spec], carrier: &Carrier) -> Result<Bound, BindError> {
+        let bound = self.try_bind(specs, carrier);
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(First(tell)) = first {
+            tell(bound.as_ref().err());
+        }
+        bound
+    }
+
+    fn try_bind(&self, specs: &[listen::Spec], carrier: &Carrier) -> Result<Bound, BindError> {
         let _inside = carrier.bulkheads.runtime(Compartment::Clear).enter();
         let open = self.open();
         let mut offered = std::mem::take(&mut *self.offered.lock().unwrap_or_else(PoisonError::into_inner));

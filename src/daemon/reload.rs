@@ -223,6 +223,8 @@ impl Daemon {
     fn tell(&self, cause: &Cause, problem: Option<String>, told: Told) {
         let config = self.state().config.clone();
         let generation = self.generation.load(Ordering::Relaxed);
+        // A start that came to nothing has no number of its own: the last one that was in force has it.
+        let generation = generation - u64::from(problem.is_some() && matches!(cause, Cause::Start));
         let generations = Generations::of(&config.state_dir);
         let before = generations.kept().ok().and_then(|mut kept| kept.pop());
         let keep = || generations.keep(generation, &self.path, &config, told.at);
@@ -237,17 +239,30 @@ impl Daemon {
         };
         let (who, how, applied) = (cause.who(), cause.how(), problem.is_none());
         let entry = Entry { time: told.at, who, how, applied, generation, problem, changes, files, previous: None };
-        match History::of(&config.state_dir).append(entry) {
+        let history = History::of(&config.state_dir);
+        if matches!(cause, Cause::Start) && history.repeats(&entry) {
+            return;
+        }
+        match history.append(entry) {
             // Outside of the file that it vouches for.
             Ok(sha256) => tracing::info!(generation, applied, sha256, "the history has this change"),
             Err(error) => tracing::error!(%error, generation, applied, "the history does not have this change"),
         }
     }
 
-    /// The same for what was put in force by the start.
-    pub(super) fn tell_start(&self, cause: &Cause) {
+    /// The same for the start. What is taken over is in force; else that is known when the listeners could be bound, or not.
+    pub(super) fn tell_start(self: &Arc<Self>, cause: &Cause) {
         let files = self.state().config.files.clone();
-        self.tell(cause, None, Told { files, sides: None, at: self.started.1 });
+        let told = Told { files, sides: None, at: self.started.1 };
+        match cause {
+            Cause::Start => {
+                let daemon = Arc::clone(self);
+                let tell =
+                    move |why: Option<&BindError>| daemon.tell(&Cause::Start, why.map(ToString::to_string), told);
+                self.listeners.tell_first(tell);
+            }
+            _ => self.tell(cause, None, told),
+        }
     }
 
     /// What the process took at its start and cannot give back.
