@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::world::Setup;
 use crate::world::gateway::clearway;
 use crate::world::setup::{NEWS, SOCIAL};
+use crate::world::{Setup, Wire, World, tool};
 
 /// The contract's example; the tests read it where it stands.
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/example/clearway.toml")
 }
 
-fn on_example(command: &str, rest: &[&str]) -> crate::world::tool::Ran {
+fn on_example(command: &str, rest: &[&str]) -> tool::Ran {
     let file = example();
     let mut args = vec![command, "-c", file.to_str().unwrap()];
     args.extend_from_slice(rest);
@@ -44,7 +44,7 @@ fn the_examples_two_tests_pass() {
 
 /// A line a test, each of which passed, and their count.
 #[track_caller]
-fn passes(ran: &crate::world::tool::Ran, tests: usize) {
+fn passes(ran: &tool::Ran, tests: usize) {
     assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
     let text = ran.text();
     let lines: Vec<&str> = text.lines().collect();
@@ -252,6 +252,31 @@ fn eight_mistakes_are_eight_reports_each_at_its_place() {
     let ran = clearway(&["check", "-c", file.to_str().unwrap()]);
     assert_eq!(ran.code, Some(78));
     assert!(format!("{}{}", ran.text(), ran.stderr).contains("Europe/Londinium"), "the excerpt is shown");
+}
+
+#[test]
+fn explain_says_what_becomes_of_a_name_whose_address_is_denied() {
+    let setup = Setup { deny: vec!["127.0.0.0/8".to_owned()], ..Setup::default() };
+    let world = World::start(&setup);
+    assert_eq!(Wire::connect(world.proxy()).get(&format!("http://{NEWS}/")).status, 403);
+    let told = world.command(&format!("explain {NEWS} --json")).ok();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&told["action"], &told["reason"]), (&"block".into(), &"address-denied".into()), "{told}");
+    let told = world.command(&format!("explain {NEWS}")).ok().text();
+    let row = "action    block ([guard] deny: [dns] hosts has it at 127.0.0.1)";
+    assert!(told.lines().any(|line| line == row), "{told}");
+    assert_eq!(world.command(&format!("explain {NEWS} --quiet")).code, Some(1));
+    // One address that may be dialled is enough, and a parent looks names up itself.
+    let mut other = setup.clone();
+    other.hosts.retain(|(name, _)| name != NEWS);
+    let text = other.gateway_file();
+    for text in [
+        text.replace("hosts = { ", &format!("hosts = {{ {NEWS:?} = [\"127.0.0.1\", \"192.0.2.1\"], ")),
+        setup.gateway_file().replace("[egress.internet]\n", "[egress.internet]\nparent = \"http://192.0.2.9:8080\"\n"),
+    ] {
+        std::fs::write(world.file(), &text).unwrap();
+        assert_eq!(world.command(&format!("explain {NEWS} --quiet")).code, Some(0), "{text}");
+    }
 }
 
 #[test]
