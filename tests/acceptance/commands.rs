@@ -1,8 +1,10 @@
 //! The commands on the contract's example files, on those that are shipped, and on a file with eight mistakes.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::world::gateway::clearway;
+use crate::world::gateway::{clearway, program};
 use crate::world::setup::{NEWS, SOCIAL};
 use crate::world::{Setup, Wire, World, tool};
 
@@ -252,6 +254,19 @@ fn eight_mistakes_are_eight_reports_each_at_its_place() {
     let ran = clearway(&["check", "-c", file.to_str().unwrap()]);
     assert_eq!(ran.code, Some(78));
     assert!(format!("{}{}", ran.text(), ran.stderr).contains("Europe/Londinium"), "the excerpt is shown");
+}
+
+/// The usual place of a machine where the files were installed, and a user that may not look into it.
+#[test]
+fn who_may_not_look_into_the_gateways_folder_is_told_so_and_what_to_do() {
+    let script = "mount -t tmpfs none /etc && mkdir -m 750 /etc/clearway && touch /etc/clearway/clearway.toml && cd / && \
+                  exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$0\" check";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(program());
+    let ran = tool::run(&mut command, Duration::from_secs(60));
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot read \"/etc/clearway/clearway.toml\": this user may not read it"), "{ran:?}");
+    assert!(ran.stderr.contains("root may read it: `sudo clearway check`"), "{ran:?}");
 }
 
 #[test]
