@@ -1,22 +1,22 @@
 //! The access log's writer: a bounded queue to a thread of its own, so that a slow or full disk never holds up a
 //! flow. While the log cannot be written the thread keeps trying and the queue fills; what does not fit is counted.
 
+mod sink;
+
 use std::collections::VecDeque;
-use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::base::Calendar;
 
-use super::journald::{Entry, Journald};
 use super::meter::Meter;
 use super::pseudonym::Pseudonyms;
 use super::record::Record;
 use super::spec::{Access, Spec};
+use sink::{Identity, Sink};
 
 /// Records that wait at most: 13 seconds of a stalled disk at 5,000 flows a second, in about 30 MB.
 const QUEUE: usize = 65_536;
@@ -162,24 +162,13 @@ struct Writer {
     faces: Pseudonyms,
     spec: Spec,
     sink: Option<Sink>,
-    /// Device and inode of the file that `written` speaks of.
-    identity: Option<(u64, u64)>,
+    /// The file that `written` speaks of.
+    identity: Option<Identity>,
     /// Whole lines; the first `written` bytes are in the log.
     buffer: Vec<u8>,
     written: usize,
     outage: bool,
     meter: Meter,
-}
-
-/// Who an entry of the access log is from, in the journal of systemd: `journalctl -t clearway-access -o cat`.
-const IDENTIFIER: &str = "clearway-access";
-/// What syslog(3) calls `info`.
-const INFO: &str = "6";
-
-enum Sink {
-    Stdout,
-    Journald(Journald),
-    File(File),
 }
 
 /// What there is to do.
@@ -314,15 +303,7 @@ impl Writer {
     /// Opens the log. Where a line is half written and the file is still the same, the rest of it will follow; in
     /// another file it begins anew, so that no reader finds half a line there.
     fn open(&mut self) -> io::Result<Sink> {
-        let (sink, identity) = match &self.spec.access {
-            Access::Stdout => (Sink::Stdout, None),
-            Access::Journald => (Sink::Journald(Journald::open()?), None),
-            Access::File(path) => {
-                let file = open_file(path)?;
-                let about = file.metadata()?;
-                (Sink::File(file), Some((about.dev(), about.ino())))
-            }
-        };
+        let (sink, identity) = Sink::open(&self.spec.access)?;
         if identity != self.identity {
             let done = self.buffer.get(..self.written).unwrap_or_default();
             self.written = done.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -343,44 +324,11 @@ impl Writer {
     }
 }
 
-fn open_file(path: &PathBuf) -> io::Result<File> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
-    // Names of hosts are in it: not for everybody on the machine.
-    File::options().append(true).create(true).mode(0o640).open(path)
-}
-
-/// Hands the first line over as an entry. Lines are whole here: only a file is ever left in the middle of one.
-fn enter(journald: &Journald, lines: &[u8]) -> io::Result<usize> {
-    let end = lines.iter().position(|byte| *byte == b'\n').unwrap_or(lines.len());
-    let line = String::from_utf8_lossy(lines.get(..end).unwrap_or_default());
-    let entry = Entry::default().with("MESSAGE", &line).with("PRIORITY", INFO).with("SYSLOG_IDENTIFIER", IDENTIFIER);
-    journald.send(&entry)?;
-    Ok((end + 1).min(lines.len()))
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Sink::Stdout => io::stdout().lock().write(bytes),
-            Sink::Journald(journald) => enter(journald, bytes),
-            Sink::File(file) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Stdout => io::stdout().lock().flush(),
-            Sink::Journald(_) => Ok(()),
-            Sink::File(file) => file.flush(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use crate::account::record::{FlowId, tests::bare};
     use jiff::tz::TimeZone;
 

@@ -227,46 +227,11 @@ pub(super) fn span(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::{LinkNow, LinkView};
+    use crate::portal::{LinkNow, example};
 
     fn tube(name: &str, within: Option<&str>, limit: Option<u64>, used: u64) -> TubeView {
         let way = WayView { limit, used, wait_ms: None };
-        TubeView {
-            tube: name.to_owned(),
-            within: within.map(str::to_owned),
-            priority: 1,
-            down: way,
-            up: way,
-            flows: 12,
-            waiting: 0,
-            admission: AdmissionView::default(),
-            refused: RefusedView::default(),
-            peak: None,
-        }
-    }
-
-    fn status() -> Status {
-        Status {
-            name: "gw1".into(),
-            version: "0.1.0".into(),
-            generation: 3,
-            started: "2026-11-24T08:00:00Z".parse().unwrap(),
-            uptime_seconds: 16_200,
-            draining: false,
-            config: Vec::new(),
-            listeners: Vec::new(),
-            link: LinkView { down: Some(100_000_000), up: None },
-            flows: [].into(),
-            admission_waiting: 0,
-            refused: RefusedView::default(),
-            watching: Vec::new(),
-            refused_lists: Vec::new(),
-            failing_egresses: Vec::new(),
-            lapsing: Vec::new(),
-            last_reload: None,
-            pid: 4242,
-            before: None,
-        }
+        TubeView { down: way, up: way, flows: 12, ..example::tube(name, within, 1) }
     }
 
     #[test]
@@ -280,7 +245,8 @@ mod tests {
         let link = LinkNow { down, up: LinkWayView::default(), probe_ms: Some(12.5) };
         let mut tubes =
             Tubes::new(link, vec![TubeView { priority: 0, ..tube("clinical", None, None, 0) }, internet, social]);
-        let mut status = status();
+        let mut status = example::status();
+        status.link.down = Some(100_000_000);
         status.refused = RefusedView { tube_full: 4, process_full: 2 };
         let told = "\
 gw1: running for 4 h 30 min, version 0.1.0, generation 3

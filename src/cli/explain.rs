@@ -14,6 +14,7 @@ use crate::base::{Calendar, Direction, Host, Page, Rate, Reason, Target, clock};
 use crate::config::{self, Config, Generations};
 use crate::daemon::history::{History, in_force};
 use crate::flow::{Plan, Question, Verdict};
+use crate::policy::Action;
 
 /// A flow, and the plan that it is explained by.
 struct Case {
@@ -54,6 +55,7 @@ pub fn run(asked: &Asked) -> u8 {
         Err(code) => return code,
     };
     case.judged(|question, verdict| {
+        let verdict = guarded(&case, verdict);
         if asked.quiet {
             return if verdict.refusal.is_none() { 0 } else { NO };
         }
@@ -67,6 +69,24 @@ pub fn run(asked: &Asked) -> u8 {
         write::line(&text);
         0
     })
+}
+
+/// What becomes of a name whose every address is said by `[dns] hosts` and refused by `[guard] deny`: the gateway sees that when
+/// it has looked the name up. A parent is asked by name, and looks it up itself.
+fn guarded(case: &Case, verdict: Verdict) -> Verdict {
+    let spec = &case.config.egress;
+    let parent = spec.egresses.iter().any(|egress| egress.id == verdict.egress && egress.parent.is_some());
+    if verdict.refusal.is_some() || parent || denied(case).is_none() {
+        return verdict;
+    }
+    Verdict { action: Action::Block, refusal: Some(Reason::AddressDenied), ..verdict }
+}
+
+/// The addresses that `[dns] hosts` gives the target, where `[guard] deny` leaves none of them.
+fn denied(case: &Case) -> Option<&[IpAddr]> {
+    let Host::Name(name) = &case.target.host else { return None };
+    let addresses = case.config.egress.dns.hosts.get(name)?;
+    addresses.iter().all(|address| !case.plan.guard.permits(*address)).then_some(addresses)
 }
 
 /// A flow as the command line asks of it.
@@ -280,7 +300,7 @@ fn words(case: &Case, question: &Question<'_>, verdict: &Verdict) -> String {
         }
     }
     row("rule", rule_words(config, verdict));
-    row("action", action_words(verdict));
+    row("action", action_words(case, verdict));
     row("tube", tube_words(plan, verdict, at));
     row("egress", verdict.egress.to_string());
     if let Some(logged) = &case.logged {
@@ -317,9 +337,13 @@ fn rule_words(config: &Config, verdict: &Verdict) -> String {
     format!("{} at {} ({place} of {of}){owner}{expires}", rule.id, rule.source)
 }
 
-fn action_words(verdict: &Verdict) -> String {
+fn action_words(case: &Case, verdict: &Verdict) -> String {
     let why = match verdict.refusal {
         Some(Reason::PortRefused) => " ([guard] ports)".to_owned(),
+        Some(Reason::AddressDenied) if let Some(addresses) = denied(case) => {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!(" ([guard] deny: [dns] hosts has it at {})", addresses.join(", "))
+        }
         Some(Reason::AddressDenied) => " ([guard] deny)".to_owned(),
         Some(_) => verdict
             .rule

@@ -15,9 +15,11 @@ use crate::flow::Plan;
 /// Where a configuration is looked for when none is named.
 const PLACES: [&str; 2] = ["config/clearway.toml", "/etc/clearway/clearway.toml"];
 
-/// The file that was named, or the first of the usual places that exists.
+/// The file that was named, or the first of the usual places that exists. What this user may not look for may well be
+/// there: reading it then says so.
 pub fn path(config: &ConfigFile) -> PathBuf {
-    let usual = || PLACES.iter().map(Path::new).find(|path| path.exists()).unwrap_or(Path::new(PLACES[0]));
+    let there = |path: &&Path| !matches!(path.try_exists(), Ok(false));
+    let usual = || PLACES.iter().map(Path::new).find(there).unwrap_or(Path::new(PLACES[0]));
     config.file.clone().unwrap_or_else(|| usual().to_owned())
 }
 

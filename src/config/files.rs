@@ -20,7 +20,8 @@ use crate::category::{List, Seed};
 pub enum Keep {
     /// It looks at them where it may: a list that would be refused is told of.
     Look,
-    /// The same, and looks at what a gateway needs on its machine beside the policy: certificates.
+    /// The same, and looks at what a gateway needs on its machine beside the policy: certificates, and what its ways out
+    /// leave by.
     Check,
     /// It uses them and keeps new ones, as a running gateway does.
     Write,
@@ -166,6 +167,12 @@ impl Files<'_> {
             (_, io::ErrorKind::FileTooLarge) => "take out what nobody asks for, or split it",
             (_, io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput) => {
                 "name a regular file, or a link to one; nothing else is opened"
+            }
+            (_, io::ErrorKind::PermissionDenied) if self.keep == Keep::Check => {
+                "nothing is known of it here; root may read it: `sudo clearway check`"
+            }
+            (_, io::ErrorKind::PermissionDenied) if self.keep == Keep::Look => {
+                "root may read it: put `sudo` before the command"
             }
             (_, io::ErrorKind::PermissionDenied) => "let the user that runs the gateway read it",
             (_, io::ErrorKind::InvalidData) => "look at the file, and fetch it again",

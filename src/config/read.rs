@@ -107,9 +107,10 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         }
         let policy = policy_file(&parts, &files);
         check(&problems, &parts, &policy);
-        // Who only asks what the policy says need not be where the keys are.
+        // Who only asks what the policy says need not be on the machine that has the keys and the lines.
         if keep.is_some_and(|keep| keep != Keep::Look) {
             lint::certificate::certificates(&problems, &parts.listeners, (shelf, keep == Some(Keep::Check)), now);
+            lint::egress::absent(&problems, &parts.egresses);
         }
         lint::all::warn(&problems, &parts, &policy, now);
         (parts, policy)

@@ -81,6 +81,19 @@ impl History {
         Ok(found)
     }
 
+    /// Whether the last entry says of a refusal what this one does: who tries every few seconds to start in vain fills no
+    /// disk with it.
+    pub(super) fn repeats(&self, entry: &Entry) -> bool {
+        let found = self.read().unwrap_or_default();
+        let last = found.last().and_then(|found| found.entry.as_ref());
+        last.is_some_and(|last| {
+            (&last.who, &last.how, &last.problem) == (&entry.who, &entry.how, &entry.problem)
+                && !last.applied
+                && !entry.applied
+                && last.files == entry.files
+        })
+    }
+
     /// Writes an entry behind the last, and gives its line's SHA-256. A line that a crash cut short stays, and is told of.
     ///
     /// # Errors

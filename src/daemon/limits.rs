@@ -1,5 +1,8 @@
 //! What the process may hold: descriptors, and how they are shared out.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
 use rustix::system::sysinfo;
 
@@ -52,9 +55,39 @@ pub fn raise() -> Descriptors {
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    let memory = sysinfo();
-    let memory = memory.totalram.saturating_mul(memory.mem_unit.into());
-    share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), memory)
+    share(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), memory())
+}
+
+/// The memory that the process may have, in octets: the machine's, or less where a container or a unit (`MemoryMax=`,
+/// `MemoryHigh=`) holds it to less.
+fn memory() -> u64 {
+    let machine = sysinfo();
+    let machine = machine.totalram.saturating_mul(machine.mem_unit.into());
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    allowance(&groups, Path::new("/sys/fs/cgroup")).map_or(machine, |least| least.min(machine))
+}
+
+/// The least that a control group grants of those around the process. `groups` is its `/proc/self/cgroup`, a line for each
+/// hierarchy (cgroups(7)): version 2 has one without a controller's name, version 1 one for `memory`. In a container the
+/// path may be the host's, of which nothing is to be seen here: then what is mounted is the container's own.
+fn allowance(groups: &str, mounted: &Path) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let (_, line) = line.split_once(':')?;
+        let (controllers, path) = line.split_once(':')?;
+        let (root, files): (PathBuf, &[&str]) = match controllers {
+            "" => (mounted.to_owned(), &["memory.max", "memory.high"]),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                (mounted.join("memory"), &["memory.limit_in_bytes"])
+            }
+            _ => return None,
+        };
+        let own = root.join(path.trim_start_matches('/'));
+        let around = own.ancestors().take_while(|group| group.starts_with(&root));
+        // `max` is no number, and so no limit.
+        let limit = |group: &Path, file: &&str| fs::read_to_string(group.join(file)).ok()?.trim().parse::<u64>().ok();
+        around.flat_map(|group| files.iter().filter_map(move |file| limit(group, file))).min()
+    });
+    limits.min()
 }
 
 /// What a connection may hold when neither side reads: a buffer each way, the first bytes of a tunnel, and what was
@@ -87,6 +120,37 @@ mod tests {
             assert!(left >= Some((descriptors / 16).min(RESERVE / 4)), "{descriptors}");
             // Each compartment has half of these.
             assert!(connections > 0 && idle > 1 && names > 1 && attempts > 1);
+        }
+    }
+
+    #[test]
+    fn the_least_that_a_control_group_around_the_process_grants_is_its_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("memory.max", "8000000000\n"),
+            ("system.slice/memory.max", "max\n"),
+            ("system.slice/memory.high", "6000000000\n"),
+            ("system.slice/clearway.service/memory.max", "2000000000\n"),
+            ("system.slice/clearway.service/memory.high", "max\n"),
+            ("system.slice/other.service/memory.max", "1000\n"),
+            ("memory/docker/memory.limit_in_bytes", "3000000000\n"),
+            ("memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ] {
+            let file = dir.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        for (groups, expected) in [
+            ("0::/system.slice/clearway.service\n", Some(2_000_000_000)),
+            ("0::/system.slice/free.service\n", Some(6_000_000_000)),
+            ("0::/\n", Some(8_000_000_000)),
+            // The host's path, seen from within a container.
+            ("0::/kubepods/pod1/c2\n", Some(8_000_000_000)),
+            ("12:cpu,cpuacct:/docker\n7:memory:/docker/c2\n", Some(3_000_000_000)),
+            ("7:cpu:/docker\n", None),
+            ("", None),
+        ] {
+            assert_eq!(allowance(groups, dir.path()), expected, "{groups}");
         }
     }
 

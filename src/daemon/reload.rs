@@ -103,6 +103,11 @@ impl Cause {
         }
     }
 
+    /// Whether the process begins with it.
+    fn begins(&self) -> bool {
+        matches!(self, Cause::Start | Cause::Upgrade)
+    }
+
     /// Whether a person brought files back that were in force before.
     fn goes_back(&self) -> bool {
         matches!(self, Cause::Command(Asked { rollback: Some(_), .. }))
@@ -235,6 +240,8 @@ impl Daemon {
     fn tell(&self, cause: &Cause, problem: Option<String>, told: Told) {
         let config = self.state().config.clone();
         let generation = self.generation.load(Ordering::Relaxed);
+        // A start that came to nothing has no number of its own: the last one that was in force has it.
+        let generation = generation - u64::from(problem.is_some() && cause.begins());
         let generations = Generations::of(&config.state_dir);
         let before = generations.kept().ok().and_then(|mut kept| kept.pop());
         let keep = || generations.keep(generation, &self.path, &config, told.at);
@@ -249,17 +256,21 @@ impl Daemon {
         };
         let (who, how, applied) = (cause.who(), cause.how(), problem.is_none());
         let entry = Entry { time: told.at, who, how, applied, generation, problem, changes, files, previous: None };
-        match History::of(&config.state_dir).append(entry) {
+        let history = History::of(&config.state_dir);
+        if cause.begins() && history.repeats(&entry) {
+            return;
+        }
+        match history.append(entry) {
             // Outside of the file that it vouches for.
             Ok(sha256) => tracing::info!(generation, applied, sha256, "the history has this change"),
             Err(error) => tracing::error!(%error, generation, applied, "the history does not have this change"),
         }
     }
 
-    /// The same for what was put in force by the start.
-    pub(super) fn tell_start(&self, cause: &Cause) {
+    /// The same for what was put in force by the start, or why that came to nothing.
+    pub(super) fn tell_start(&self, cause: &Cause, problem: Option<String>) {
         let files = self.state().config.files.clone();
-        self.tell(cause, None, Told { files, sides: None, at: self.started.1 });
+        self.tell(cause, problem, Told { files, sides: None, at: self.started.1 });
     }
 
     /// What the process took at its start and cannot give back.

@@ -232,14 +232,14 @@ impl Daemon {
             self.adopt(taken);
         }
         let specs = self.state().config.listeners.clone();
-        let bound = self.listeners.bind(&specs, &self.carrier)?;
+        let cause = if taken.is_some() { Cause::Upgrade } else { Cause::Start };
+        let bound = self.listeners.bind(&specs, &self.carrier);
+        let bound = bound.inspect_err(|why| self.tell_start(&cause, Some(why.to_string())))?;
         let no_thread = |error| RunError::Machine("cannot start a thread", error);
         let _driver = self.carrier.tubes.drive(wire).map_err(no_thread)?;
         let prober = probe::start(&self.carrier).map_err(no_thread)?;
         let (listener, door) = self.door_over()?;
-        let taken = taken.take();
-        let cause = if taken.is_some() { Cause::Upgrade } else { Cause::Start };
-        let (admin, socket) = match taken {
+        let (admin, socket) = match taken.take() {
             Some(taken) => self.take_over(taken, portal, door).await?,
             None => (None, door.settle().map_err(PortalError::from)?.keep()),
         };
@@ -269,7 +269,7 @@ impl Daemon {
         door: (UnixListener, Option<SocketFile>),
         cause: &Cause,
     ) -> Option<Door> {
-        self.tell_start(cause);
+        self.tell_start(cause, None);
         if let Err(error) = self.write_addresses() {
             tracing::warn!(%error, "addresses.json is out of date");
         }

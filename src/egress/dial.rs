@@ -13,6 +13,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::health::Health;
+use super::here;
 use super::parent::ParentError;
 use super::resolve::ResolveError;
 use super::spec::{Buffers, Egress, Guard};
@@ -130,6 +132,8 @@ pub(super) struct Call<'a> {
     pub buffers: Buffers,
     /// `None` for a parent: the configuration names it, so the guard has no say.
     pub guard: Option<&'a Guard>,
+    /// The egress's: it is told of what its sockets want for.
+    pub health: &'a Health,
 }
 
 /// The most addresses tried for one target: with one attempt each 250 ms, more would not be reached in time.
@@ -253,9 +257,11 @@ fn first_of(running: &mut Vec<Attempt>, cx: &mut Context<'_>) -> Poll<Result<Rea
 }
 
 fn attempt(call: Call<'_>, egress: &Egress, address: SocketAddr) -> Attempt {
-    let Call { side, buffers, .. } = call;
+    let Call { side, buffers, health, .. } = call;
     // The socket is made here and not inside: a setting that fails is then known without polling.
-    match socket(egress, address, buffers) {
+    let socket = socket(egress, address, buffers);
+    health.wants.made(egress, address.is_ipv6(), &socket);
+    match socket {
         Err(error) => Box::pin(std::future::ready(Err(error))),
         Ok(socket) => Box::pin(async move {
             let began = clock::now();
@@ -324,12 +330,10 @@ fn socket(egress: &Egress, address: SocketAddr, buffers: Buffers) -> Result<TcpS
         option::pace(&socket, rate).map_err(local("SO_MAX_PACING_RATE"))?;
     }
     if let Some(mark) = egress.fwmark {
-        socket.set_mark(mark).map_err(local("fwmark (it needs CAP_NET_ADMIN)"))?;
+        socket.set_mark(mark).map_err(local(here::MARK))?;
     }
     if let Some(interface) = &egress.interface {
-        socket
-            .bind_device(Some(interface.as_bytes()))
-            .map_err(local("interface (it must exist; it may need CAP_NET_RAW)"))?;
+        socket.bind_device(Some(interface.as_bytes())).map_err(local(here::INTERFACE))?;
     }
     if let Some(dscp) = egress.dscp {
         // The upper six bits of the octet; the lower two are ECN's (RFC 3168 section 5).
@@ -338,7 +342,7 @@ fn socket(egress: &Egress, address: SocketAddr, buffers: Buffers) -> Result<TcpS
         set.map_err(local("dscp"))?;
     }
     if let Some(source) = source(egress, address) {
-        socket.bind(&SocketAddr::new(source, 0).into()).map_err(local("source"))?;
+        socket.bind(&SocketAddr::new(source, 0).into()).map_err(local(here::SOURCE))?;
     }
     Ok(TcpSocket::from_std_stream(socket.into()))
 }
@@ -362,7 +366,13 @@ mod tests {
     fn order(egress: &Egress, deny: &[&str], addresses: &[&str]) -> Result<Vec<String>, Fault> {
         let (guard, target) = (guard(deny), target("origin.example:80"));
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let call = Call { side: Side::Origin, target: &target, buffers: Buffers::default(), guard: Some(&guard) };
+        let call = Call {
+            side: Side::Origin,
+            target: &target,
+            buffers: Buffers::default(),
+            guard: Some(&guard),
+            health: &Health::default(),
+        };
         match candidates(call, egress, &addresses) {
             Ok(found) => Ok(found.iter().map(|address| address.ip().to_string()).collect()),
             Err(error) => Err(error.fault()),
@@ -425,7 +435,13 @@ mod tests {
     ) -> Result<(TcpStream, SocketAddr), DialError> {
         let target = target(&format!("origin.example:{port}"));
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let call = Call { side: Side::Origin, target: &target, buffers: Buffers::default(), guard: None };
+        let call = Call {
+            side: Side::Origin,
+            target: &target,
+            buffers: Buffers::default(),
+            guard: None,
+            health: &Health::default(),
+        };
         let spare = Arc::new(Semaphore::new(spare));
         dial(call, egress, &addresses, &spare).await.map(|reached| (reached.stream, reached.address))
     }

@@ -118,7 +118,8 @@ impl Egresses {
         buffers: Buffers,
     ) -> Result<Dialled, DialError> {
         self.permit_literal(target)?;
-        let call = Call { side: Side::Parent, target: &parent.target, buffers, guard: None };
+        let health = self.health(egress);
+        let call = Call { side: Side::Parent, target: &parent.target, buffers, guard: None, health: &health };
         Ok(Dialled { parent: true, ..self.reach(call, egress).await? })
     }
 
@@ -144,7 +145,8 @@ impl Egresses {
     }
 
     async fn direct(&self, egress: &Egress, target: &Target, buffers: Buffers) -> Result<Dialled, DialError> {
-        self.reach(Call { side: Side::Origin, target, buffers, guard: Some(&self.inner.guard) }, egress).await
+        let (guard, health) = (Some(&self.inner.guard), self.health(egress));
+        self.reach(Call { side: Side::Origin, target, buffers, guard, health: &health }, egress).await
     }
 
     async fn through(

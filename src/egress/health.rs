@@ -9,6 +9,7 @@ use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
 use super::dial::DialError;
+use super::here::Wants;
 use super::resolve::ResolveError;
 use crate::base::{EgressId, Fault, Host, Moment, Reason, Side, clock};
 
@@ -44,6 +45,7 @@ pub struct Condition {
 #[derive(Debug, Default)]
 pub(super) struct Health {
     tally: Mutex<Tally>,
+    pub(super) wants: Wants,
     /// Hosts are kept as hashes that are seeded anew in each process: what cannot be read cannot leak.
     hasher: RandomState,
 }
@@ -212,8 +214,9 @@ mod tests {
             (connect(Side::Origin, ConnectionRefused), 1, 0),
             (connect(Side::Parent, ConnectionRefused), 1, 1),
             (connect(Side::Origin, HostUnreachable), 1, 1),
-            // The egress's source address is gone from this machine.
             (connect(Side::Origin, AddrNotAvailable), 1, 1),
+            // The egress's source address is gone from this machine.
+            (DialError::Local { what: "source", error: AddrNotAvailable.into() }, 1, 1),
             (DialError::Parent(ParentError::Refused { status: 407 }), 1, 1),
             (timed_out("a.example"), 1, 1),
         ] {

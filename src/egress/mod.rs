@@ -4,6 +4,7 @@ pub mod dial;
 pub mod egresses;
 pub mod fetch;
 pub mod health;
+pub mod here;
 pub mod origins;
 pub mod parent;
 #[cfg(test)]

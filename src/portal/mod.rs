@@ -5,6 +5,8 @@
 //! the other side of it.
 
 pub mod client;
+#[cfg(test)]
+pub mod example;
 pub mod history;
 pub mod live;
 pub mod route;

@@ -1,17 +1,19 @@
 //! The commands on the contract's example files, on those that are shipped, and on a file with eight mistakes.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::world::Setup;
-use crate::world::gateway::clearway;
+use crate::world::gateway::{clearway, program};
 use crate::world::setup::{NEWS, SOCIAL};
+use crate::world::{Setup, Wire, World, tool};
 
 /// The contract's example; the tests read it where it stands.
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/example/clearway.toml")
 }
 
-fn on_example(command: &str, rest: &[&str]) -> crate::world::tool::Ran {
+fn on_example(command: &str, rest: &[&str]) -> tool::Ran {
     let file = example();
     let mut args = vec![command, "-c", file.to_str().unwrap()];
     args.extend_from_slice(rest);
@@ -44,7 +46,7 @@ fn the_examples_two_tests_pass() {
 
 /// A line a test, each of which passed, and their count.
 #[track_caller]
-fn passes(ran: &crate::world::tool::Ran, tests: usize) {
+fn passes(ran: &tool::Ran, tests: usize) {
     assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
     let text = ran.text();
     let lines: Vec<&str> = text.lines().collect();
@@ -252,6 +254,44 @@ fn eight_mistakes_are_eight_reports_each_at_its_place() {
     let ran = clearway(&["check", "-c", file.to_str().unwrap()]);
     assert_eq!(ran.code, Some(78));
     assert!(format!("{}{}", ran.text(), ran.stderr).contains("Europe/Londinium"), "the excerpt is shown");
+}
+
+/// The usual place of a machine where the files were installed, and a user that may not look into it.
+#[test]
+fn who_may_not_look_into_the_gateways_folder_is_told_so_and_what_to_do() {
+    let script = "mount -t tmpfs none /etc && mkdir -m 750 /etc/clearway && touch /etc/clearway/clearway.toml && cd / && \
+                  exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$0\" check";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(program());
+    let ran = tool::run(&mut command, Duration::from_secs(60));
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot read \"/etc/clearway/clearway.toml\": this user may not read it"), "{ran:?}");
+    assert!(ran.stderr.contains("root may read it: `sudo clearway check`"), "{ran:?}");
+}
+
+#[test]
+fn explain_says_what_becomes_of_a_name_whose_address_is_denied() {
+    let setup = Setup { deny: vec!["127.0.0.0/8".to_owned()], ..Setup::default() };
+    let world = World::start(&setup);
+    assert_eq!(Wire::connect(world.proxy()).get(&format!("http://{NEWS}/")).status, 403);
+    let told = world.command(&format!("explain {NEWS} --json")).ok();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&told["action"], &told["reason"]), (&"block".into(), &"address-denied".into()), "{told}");
+    let told = world.command(&format!("explain {NEWS}")).ok().text();
+    let row = "action    block ([guard] deny: [dns] hosts has it at 127.0.0.1)";
+    assert!(told.lines().any(|line| line == row), "{told}");
+    assert_eq!(world.command(&format!("explain {NEWS} --quiet")).code, Some(1));
+    // One address that may be dialled is enough, and a parent looks names up itself.
+    let mut other = setup.clone();
+    other.hosts.retain(|(name, _)| name != NEWS);
+    let text = other.gateway_file();
+    for text in [
+        text.replace("hosts = { ", &format!("hosts = {{ {NEWS:?} = [\"127.0.0.1\", \"192.0.2.1\"], ")),
+        setup.gateway_file().replace("[egress.internet]\n", "[egress.internet]\nparent = \"http://192.0.2.9:8080\"\n"),
+    ] {
+        std::fs::write(world.file(), &text).unwrap();
+        assert_eq!(world.command(&format!("explain {NEWS} --quiet")).code, Some(0), "{text}");
+    }
 }
 
 #[test]

@@ -345,6 +345,23 @@ fn a_script_run_again_changes_nothing_and_its_undoing_leaves_nothing_whatever_wa
         world.gateway.must(&format!("sh {undo}"));
         assert_eq!(world.state(), bare);
     }
+    // An interface that is not there, or has a queue of somebody else's, takes nothing from what is in force.
+    world.gateway.must("tc qdisc replace dev lan1 root tbf rate 1mbit burst 3000 latency 10ms");
+    let shaped = apply(&["--staff", "lan0"]);
+    for (staff, says) in [
+        ("lan9", "this machine has no interface lan9, see ip link; nothing was changed"),
+        ("lan1", "lan1 has a queue of its own, tbf 8"),
+    ] {
+        let script = world.script(&["--staff", staff]);
+        let refused = world.gateway.sh(&format!("sh {script}"));
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && told.contains(says), "{told}");
+        assert_eq!(world.state(), shaped, "{staff}");
+    }
+    world.gateway.must("tc qdisc del dev lan1 root");
+    let undo = world.script(&["--undo"]);
+    world.gateway.must(&format!("sh {undo}"));
+    assert_eq!(world.state(), bare);
     // What somebody else has put there is left alone, and nothing stays half done.
     world.gateway.must("tc qdisc replace dev lan0 root tbf rate 1mbit burst 3000 latency 10ms");
     let theirs = world.state();
@@ -353,4 +370,17 @@ fn a_script_run_again_changes_nothing_and_its_undoing_leaves_nothing_whatever_wa
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("lan0 has a queue of its own, tbf"), "{told}");
     assert_eq!(world.state(), theirs);
+}
+
+#[test]
+fn the_timers_unit_names_the_file_wherever_it_is_run() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("clearway.toml"), GATEWAY).unwrap();
+    fs::write(home.path().join("policy.toml"), "default = \"allow\"\n[category.c]\ntube = \"clinical\"\n").unwrap();
+    let mut command = Command::new(BINARY);
+    let output = command.args(["gateway", "tc", "-c", "clearway.toml"]).current_dir(home.path()).output().unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    let unit = script.lines().find(|line| line.contains("ExecStart=")).unwrap_or_else(|| panic!("{script}"));
+    let file = home.path().canonicalize().unwrap().join("clearway.toml");
+    assert!(unit.contains(&format!("clearway gateway tc -c {})", file.display())), "{unit}");
 }

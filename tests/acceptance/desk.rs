@@ -50,6 +50,29 @@ fn entry(found: &Value) -> (&str, bool, u64, String) {
 }
 
 #[test]
+fn a_start_that_could_not_listen_is_in_the_history_as_refused() {
+    let setup = Setup::default();
+    let world = World::start(&setup);
+    world.finish();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    Setup { listen: address.clone(), ..setup }.write(world.dir());
+    // Whoever starts it again and again makes one entry.
+    for _ in 0..3 {
+        let ran = world.command("run");
+        assert!(ran.code != Some(0) && ran.stderr.contains("another program has it"), "{ran:?}");
+    }
+    let found = history(&world);
+    let [start, refused] = &found[..] else { panic!("{found:#?}") };
+    assert_eq!((entry(start).1, entry(start).2), (true, 1));
+    assert_eq!(entry(refused), ("start", false, 1, String::new()), "the last that was in force is 1");
+    let why = refused["entry"]["problem"].as_str().unwrap();
+    assert!(why.contains(&format!("listener `staff` cannot listen on {address}")), "{why}");
+    let told = world.command("rollback 2");
+    assert!(told.stderr.contains("generation 2 is not kept; these are: 1"), "{}", told.stderr);
+}
+
+#[test]
 fn every_change_is_in_the_history_and_a_rollback_brings_the_files_back() {
     let mut setup = Setup::default();
     let first = setup.policy.clone();

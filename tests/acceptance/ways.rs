@@ -1,7 +1,9 @@
 //! How connections leave: a source address, a parent, either family.
 
+use std::time::Duration;
+
 use crate::world::setup::{CLINICAL, NEWS};
-use crate::world::{Answer, Origin, Setup, Wire, World};
+use crate::world::{Answer, Origin, Setup, Wire, World, until};
 
 #[test]
 fn each_tube_leaves_by_its_own_egress() {
@@ -12,6 +14,35 @@ fn each_tube_leaves_by_its_own_egress() {
         assert_eq!(answer.text(), from, "{name}");
         assert_eq!(world.record(name, |r| r.text("host") == name).text("egress"), egress);
     }
+}
+
+#[test]
+fn a_source_that_is_not_on_this_machine_is_told_of_once_when_it_begins_and_once_when_it_is_over() {
+    let origin = Origin::http(|request| Answer::ok(&request.from.ip().to_string()));
+    let source = |address: &str| Setup { egress: format!("source = \"{address}\"\n"), ..Setup::default() };
+    let world = World::start(&source("192.0.2.77"));
+    let ask = || Wire::connect(world.proxy()).get(&format!("http://{NEWS}:{}/", origin.port()));
+    let warned = |text: &str| world.said().lines().filter(|line| line.contains(text)).count();
+    assert_eq!(warned("this machine has no address 192.0.2.77, from which egress `internet` is to leave"), 1);
+    let [begins, over] = ["connections cannot leave by this egress", "connections can leave by this egress again"];
+    assert_eq!((warned(begins), warned(over)), (0, 0), "nobody was sent that way yet");
+    for _ in 0..3 {
+        assert_eq!(ask().status, 500);
+    }
+    let told = || (warned(begins), warned(over));
+    until(Duration::from_secs(10), "the log to tell of it", || (told() != (0, 0)).then_some(()));
+    assert_eq!(told(), (1, 0), "{}", world.said());
+    let scrape = world.scrape();
+    assert_eq!(scrape.value("clearway_egress_failing_hosts", &[("egress", "internet")]), 1.0);
+    let results = [("egress", "internet"), ("result", "internal")];
+    assert_eq!(scrape.value("clearway_egress_connects_total", &results), 3.0);
+
+    world.reload(&source("127.0.0.77"));
+    for _ in 0..3 {
+        assert_eq!(ask().text(), "127.0.0.77");
+    }
+    until(Duration::from_secs(10), "the log to tell that it is over", || (told() != (1, 0)).then_some(()));
+    assert_eq!(told(), (1, 1), "{}", world.said());
 }
 
 #[test]

@@ -29,6 +29,12 @@ fn all_of_the_configuration_is_the_administrators() {
 }
 
 #[test]
+fn what_servers_are_verified_by_comes_with_it() {
+    let depends = run("dpkg-deb", &["-f", packed("1.0.0").to_str().unwrap(), "Depends"]).ok().text();
+    assert!(depends.split(", ").any(|package| package == "ca-certificates"), "{depends}");
+}
+
+#[test]
 fn the_same_program_and_commit_make_the_same_package_octet_for_octet() {
     let first = std::fs::read(packed("1.0.0")).unwrap();
     let again = shared().join("again");

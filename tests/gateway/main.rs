@@ -24,6 +24,7 @@ type Test = (&'static str, fn(&World));
 const TESTS: &[Test] = &[
     ("what_the_gateway_prints_can_be_run_again_and_leaves_one_set_up", setup::again),
     ("clients_of_both_kinds_at_once_leave_by_the_way_of_their_tube", ways::both_kinds_at_once),
+    ("what_has_a_way_of_its_own_does_not_leave_by_another_when_that_is_gone", ways::gone),
     ("quic_is_refused_at_once", ways::quic),
     ("disagreements_of_name_and_address_are_judged_as_said", claims::disagreements),
     ("redirected_clients_are_judged_alike", claims::redirected),

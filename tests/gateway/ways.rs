@@ -60,6 +60,21 @@ pub fn both_kinds_at_once(world: &World) {
     }
 }
 
+/// Without the second way what has its mark goes nowhere, whoever marked it: the main table leads into clinical's. What the
+/// gateway sends is bound to the interface beside.
+pub fn gone(world: &World) {
+    let before = world.set_up();
+    for family in [V4, V6] {
+        let (flag, site) = (family.flag, NEWS.text(family));
+        world.run(&format!("ip {flag} route get {site} mark 32 | grep -q 'dev wan2 table 49644'"));
+        world.run(&format!("ip {flag} route del default dev wan2 table 49644"));
+        world.run(&format!("! ip {flag} route get {site} mark 32 2>&1 | grep -q 'dev wan'"));
+        world.run(&format!("ip {flag} route get {site} | grep -q 'dev wan1'"));
+    }
+    world.run(&world.script(&[]));
+    assert_eq!(world.set_up(), before);
+}
+
 /// So that a browser does not wait for it.
 pub fn quic(_world: &World) {
     for (client, family) in [(V4.ward, V4), (V6.ward, V6), (V4.lab, V4), (V6.lab, V6)] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,7 +29,8 @@ const CALM: Duration = Duration::from_secs(6);
 /// Long enough for the slowest of them, a list that is refused for an hour, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A name in a clear tube that is too narrow, and names whose way out leads through a parent.
+/// A listener with a certificate, a name in a clear tube that is too narrow, and names whose way out leads through a parent.
+const SECURE: &str = "secure";
 const THEATRE: &str = "theatre.example";
 const AWAY: &str = "away.example";
 
@@ -133,8 +135,8 @@ impl Library {
     }
 }
 
-/// The gateway: every tube and way out that is to suffer.
-fn setup(certs: &Certs, library: &Library, parent: u16) -> Setup {
+/// The gateway: every tube, way out and listener that is to suffer.
+fn setup(certs: &Certs, library: &Library, parent: u16, proxy: &Path) -> Setup {
     let env = [("SSL_CERT_FILE", certs.ca.display().to_string()), ("SSL_CERT_DIR", "/nonexistent".to_owned())];
     let mut setup = Setup {
         env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
@@ -144,6 +146,12 @@ fn setup(certs: &Certs, library: &Library, parent: u16) -> Setup {
                [tube.away]\npriority = 1\negress = \"away\"\n"
             .to_owned(),
         egress: format!("connect_timeout = \"1 s\"\n[egress.away]\nparent = \"http://127.0.0.1:{parent}\"\n"),
+        listener: format!(
+            "[[listener]]\nname = \"{SECURE}\"\naddress = \"127.0.0.1:0\"\nclients = [\"127.0.0.0/8\"]\n\
+             tls = {{ cert = {:?}, key = {:?} }}\n",
+            proxy.join("proxy.pem"),
+            proxy.join("proxy.key")
+        ),
         // Room for 300 connections.
         descriptors: Some(800),
         ..Setup::default()
@@ -158,6 +166,19 @@ fn setup(certs: &Certs, library: &Library, parent: u16) -> Setup {
         library.port
     );
     setup
+}
+
+/// Puts a certificate that holds for so many days where the listener looks for its own, with its key.
+fn certify(dir: &Path, days: i64) {
+    let last = jiff::Zoned::now().date().checked_add(jiff::Span::new().days(days)).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["proxy.example".to_owned()]).unwrap();
+    let [month, day] = [last.month(), last.day()].map(|number| u8::try_from(number).unwrap());
+    params.not_after = rcgen::date_time_ymd(last.year().into(), month, day);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    for (name, text) in [("proxy.key", key.serialize_pem()), ("proxy.pem", certificate)] {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
 }
 
 /// The same with an exception that ends in three days.
@@ -180,7 +201,7 @@ fn alerts(prometheus: &Prometheus, state: &str) -> BTreeSet<String> {
         .map(|alert| {
             sound(alert);
             let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
-            let which = ["tube", "sli", "egress", "direction", "category", "rule"].map(label);
+            let which = ["tube", "sli", "egress", "direction", "category", "rule", "listener"].map(label);
             let which: Vec<String> = which.into_iter().filter(|word| !word.is_empty()).collect();
             format!("{} {}", label("alertname"), which.join(" ")).trim().to_owned()
         })
@@ -212,6 +233,7 @@ const EXPECTED: &[&str] = &[
     "ClearwayJournalDropping",
     "ClearwayDescriptorsLow",
     "ClearwayExceptionLapsing for-a-while",
+    "ClearwayCertificateExpires secure",
 ];
 
 #[test]
@@ -221,7 +243,9 @@ fn every_alert_fires_when_its_cause_comes_and_none_before() {
     let certs = Certs::write(certs_dir.path());
     let library = Library::open(certs.server(&certs.leaf));
     let parent = Dead::new();
-    let setup = setup(&certs, &library, parent.port());
+    // Longer than the longest patience with certificates.
+    certify(certs_dir.path(), 60);
+    let setup = setup(&certs, &library, parent.port(), certs_dir.path());
     let world = World::alone(&setup);
     let prometheus = Prometheus::start(world.admin(), &hurried(&shipped("prometheus/clearway.rules.yml")));
     let slow = Arc::<AtomicBool>::default();
@@ -260,6 +284,7 @@ fn every_alert_fires_when_its_cause_comes_and_none_before() {
     assert!((failing - 1.0).abs() < 0.5, "{failing} hosts fail, and one is no alert");
 
     slow.store(true, Ordering::Relaxed);
+    certify(certs_dir.path(), 3);
     hurt(&world, &setup, &library);
     let troubles = troubles(proxy);
     let mut flood = Some(Trouble::new(3, move |_| flood(proxy)));
@@ -314,7 +339,7 @@ fn hurt(world: &World, setup: &Setup, library: &Library) {
 }
 
 /// A file somewhere under a folder.
-fn find(dir: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
+fn find(dir: &Path, name: &str) -> Option<std::path::PathBuf> {
     std::fs::read_dir(dir).ok()?.filter_map(Result::ok).find_map(|entry| {
         let path = entry.path();
         if path.is_dir() { find(&path, name) } else { (entry.file_name() == name).then_some(path) }

@@ -20,8 +20,16 @@ pub struct EgressLevel {
 }
 
 /// What results are there at 0 from the start, so that the first of each shows as a rate. Others appear when they do.
-const RESULTS: &[&str] =
-    &["made", "abandoned", "unreachable", "connect-timeout", "connect-refused", "parent-refused", "resolver-failed"];
+const RESULTS: &[&str] = &[
+    "made",
+    "abandoned",
+    "unreachable",
+    "connect-timeout",
+    "connect-refused",
+    "parent-refused",
+    "resolver-failed",
+    "internal",
+];
 
 /// Set just before a scrape.
 pub(super) struct Ways {

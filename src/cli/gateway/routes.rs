@@ -22,6 +22,10 @@ pub fn mark(config: &Config) -> u32 {
     (MARK..).find(|mark| !taken(mark)).unwrap_or(MARK)
 }
 
+/// The metric of a route that holds where no other does. `ip` takes an unreachable IPv6 one of the greatest metric for the
+/// kernel's own and never flushes it; this is one less.
+const LAST: u32 = u32::MAX - 1;
+
 /// Takes away all that was made.
 pub fn cleared() -> String {
     let family = |family: &str| {
@@ -66,7 +70,8 @@ fn rule(family: &str, preference: u32, mark: &str, table: u32) -> String {
     format!("ip {family} rule add pref {preference} fwmark {mark} lookup {table} protocol {PROTOCOL}\n")
 }
 
-/// An egress's own routes. Those of a family for which it has neither a next hop nor a source are the machine's.
+/// An egress's own routes. What has its mark and finds its interface gone goes nowhere, and above all not by the table
+/// `main` into the clinical link. Those of a family for which it has neither a next hop nor a source are the machine's.
 fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table): (u32, u32)) -> String {
     let device = quoted(interface);
     // A comment ends with its line, whatever an egress is called.
@@ -87,6 +92,10 @@ fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table):
         }
         let via = hop.map(|hop| format!(" via {hop}")).unwrap_or_default();
         text.push_str(&rule(family, preference, &mark.to_string(), table));
+        // First of the two: where the interface is not there, the script ends at the next.
+        text.push_str(&format!(
+            "ip {family} route add unreachable default metric {LAST} table {table} protocol {PROTOCOL}\n"
+        ));
         text.push_str(&format!("ip {family} route add default{via} dev {device} table {table} protocol {PROTOCOL}\n"));
         if family == "-4" {
             // The table `main` leads back another way, and strict filters drop what comes by this one (ip-sysctl.rst).

@@ -65,7 +65,18 @@ pub fn script(plan: &Plan<'_>) -> String {
         .replace("@HEAD@", &head.join("\n"))
         .replace("@REST@", &format!("{REST:x}"))
         .replace("@APPLY@", apply(plan).trim_end())
+        .replace("@NEEDS@", &needs(plan))
         .replace("@NFT@", rules(plan).trim_end())
+}
+
+/// What must be so before anything is touched: what is in force is better than nothing.
+fn needs(plan: &Plan<'_>) -> String {
+    let all = [&[plan.wan.to_owned()], plan.staff].concat().join(" ");
+    let queued = match plan.staff {
+        [one] => format!("{} {one}", plan.wan),
+        _ => plan.wan.to_owned(),
+    };
+    format!("there '{all}'\nfree '{queued}'")
 }
 
 fn apply(plan: &Plan<'_>) -> String {

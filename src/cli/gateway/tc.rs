@@ -70,7 +70,9 @@ fn text(config: &Config, asked: &Tc, at: Timestamp) -> Result<String, String> {
     );
     head += &table(&lanes, &up, down.as_ref());
     head += &notes(&lanes, asked);
-    head += &renewal(config, &file, asked, at);
+    // The timer's commands are run in no folder of anybody's.
+    let place = std::path::absolute(&file).map_or_else(|_| file.clone(), |place| place.display().to_string());
+    head += &renewal(config, &place, asked, at);
     Ok(script::script(&Plan { head: clean(&head), lanes: &lanes, wan, up, staff: &asked.staff, down }))
 }
 

@@ -43,15 +43,34 @@ shape() { tc class show dev "$1" 2>/dev/null | awk '{ print $3 ":" ($4 == "root"
 # root DEVICE SHAPE: our HTB on an interface. One of another shape is made anew, one of the same is left, so that new rates
 # come into force without a packet lost.
 root() {
-  other=$(tc qdisc show dev "$1" root | awk -v own="$major:" '$3 != own && $3 != "0:" { print $2 " " $3; exit }')
-  if [ -n "$other" ]; then
-    say "$1 has a queue of its own, $other, which this would destroy; first: tc qdisc del dev $1 root"
-    exit 1
-  fi
   if [ "$(shape "$1")" != "$2" ]; then
     if ours | grep -qxF "$1"; then tc qdisc del dev "$1" root; fi
     tc qdisc replace dev "$1" root handle "$major:" htb default @REST@
   fi
+}
+
+# there DEVICES: whether all of them are here, and what asks for them.
+there() {
+  for program in ip tc nft; do
+    command -v "$program" >/dev/null || { say "$program is missing; on Debian: apt-get install nftables iproute2"; exit 1; }
+  done
+  for dev in $1; do
+    if ! ip link show dev "$dev" >/dev/null 2>&1; then
+      say "this machine has no interface $dev, see ip link; nothing was changed"
+      exit 1
+    fi
+  done
+}
+
+# free DEVICES: whether no queue of somebody else's is on them.
+free() {
+  for dev in $1; do
+    other=$(tc qdisc show dev "$dev" root | awk -v own="$major:" '$3 != own && $3 != "0:" { print $2 " " $3; exit }')
+    if [ -n "$other" ]; then
+      say "$dev has a queue of its own, $other, which this would destroy; nothing was changed; first: tc qdisc del dev $dev root"
+      exit 1
+    fi
+  done
 }
 
 # class DEVICE PARENT MINOR RATE CEIL PRIO BURST QUANTUM: rates in bit/s, the rest in bytes.
@@ -98,6 +117,7 @@ case "${1-}" in
   --undo) undo; exit 0 ;;
   *) say "what is $1? Nothing, or --undo"; exit 2 ;;
 esac
+@NEEDS@
 # Half of it would be worse than nothing of it.
 trap 'status=$?; [ $status -eq 0 ] || { undo; say "that failed; all of it was taken away again"; exit $status; }' EXIT
 apply

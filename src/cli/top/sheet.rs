@@ -341,24 +341,14 @@ fn connecting(count: u64, wait_ms: Option<f64>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::{AdmissionView, LinkNow, LinkView, RefusedPast, RefusedView, TubePast, WayView};
+    use crate::portal::{LinkNow, RefusedPast, TubePast, WayView, example};
 
     const PLAIN: Style = Style { colour: false, unicode: false };
 
     fn tube(name: &str, within: Option<&str>, priority: u8) -> TubeView {
         let way = WayView { limit: Some(10_000_000), used: 9_900_000, wait_ms: Some(92.0) };
-        TubeView {
-            tube: name.to_owned(),
-            within: within.map(str::to_owned),
-            priority,
-            down: if priority == 0 { WayView { wait_ms: None, ..way } } else { way },
-            up: WayView::default(),
-            flows: 3,
-            waiting: 2,
-            admission: AdmissionView::default(),
-            refused: RefusedView::default(),
-            peak: None,
-        }
+        let down = if priority == 0 { WayView { wait_ms: None, ..way } } else { way };
+        TubeView { down, flows: 3, waiting: 2, ..example::tube(name, within, priority) }
     }
 
     fn sheet(tubes: Vec<TubeView>) -> Sheet {
@@ -370,28 +360,11 @@ mod tests {
         let refused = RefusedPast { words: "social was full".to_owned(), total: 7, ..RefusedPast::default() };
         let history =
             HistoryView { tubes: tubes.iter().map(past).collect(), refused: vec![refused], ..HistoryView::default() };
-        let status = Status {
-            name: "gw1".into(),
-            version: "0.1.0".into(),
-            generation: 3,
-            started: "2026-11-24T08:00:00Z".parse().unwrap(),
-            uptime_seconds: 16_200,
-            draining: false,
-            config: Vec::new(),
-            listeners: Vec::new(),
-            link: LinkView::default(),
-            flows: [].into(),
-            admission_waiting: 0,
-            refused: RefusedView::default(),
-            watching: Vec::new(),
-            refused_lists: Vec::new(),
-            failing_egresses: Vec::new(),
-            lapsing: Vec::new(),
-            pid: 4242,
-            before: None,
-            last_reload: None,
+        let seen = Seen {
+            status: example::status(),
+            tubes: Tubes::new(LinkNow::default(), tubes),
+            history: Arc::new(history),
         };
-        let seen = Seen { status, tubes: Tubes::new(LinkNow::default(), tubes), history: Arc::new(history) };
         let now = "2026-11-24T12:31:07+00:00[Europe/London]".parse().unwrap();
         Sheet { seen, now, lost: None, paused: false, help: false }
     }

@@ -29,6 +29,8 @@ const DENY: [&str; 4] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"
 pub(in crate::config) struct Draft {
     pub(in crate::config) egress: Egress,
     pub(in crate::config) name: Place,
+    pub(in crate::config) source: Vec<Placed<IpAddr>>,
+    pub(in crate::config) interface: Option<Place>,
     parent: Option<Place>,
 }
 
@@ -44,9 +46,11 @@ pub(in crate::config) fn egresses(root: &mut Table<'_>) -> Vec<Draft> {
 }
 
 fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
-    let (source_v4, source_v6) = both_families(&mut table, "source");
+    let source = table.one_or_list::<IpAddr>("source").unwrap_or_default();
+    let (source_v4, source_v6) = both_families(&table, "source", &source);
     let at = table.value("next_hop").map(|value| value.place);
-    let (next_hop_v4, next_hop_v6) = both_families(&mut table, "next_hop");
+    let next_hop = table.one_or_list::<IpAddr>("next_hop").unwrap_or_default();
+    let (next_hop_v4, next_hop_v6) = both_families(&table, "next_hop", &next_hop);
     if let Some(at) = at.filter(|_| !table.has("fwmark") || !table.has("interface")) {
         let hint = "name both, so that `clearway gateway nft` can write the route; or leave `next_hop` out";
         table.scope.problems.error(&at, "`next_hop` has no effect without `fwmark` and `interface`", hint);
@@ -56,6 +60,7 @@ fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
         let hint = "for example `connect_timeout = \"10 s\"`";
         table.scope.problems.error(place, "`connect_timeout` is 0: no connection could be made", hint);
     }
+    let leaves = table.value("interface").map(|value| value.place);
     let parent = table.take::<Parent>("parent");
     let at = parent.as_ref().map(|parent| parent.place.clone());
     let egress = Egress {
@@ -71,20 +76,24 @@ fn egress(name: Placed<String>, mut table: Table<'_>) -> Draft {
         connect_timeout: connect_timeout.map_or(CONNECT, |span| span.value.0),
     };
     table.finish();
-    Draft { egress, name: name.place, parent: at }
+    Draft { egress, name: name.place, source, interface: leaves, parent: at }
 }
 
 /// One address of each family at most.
-fn both_families(table: &mut Table<'_>, key: &'static str) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+fn both_families(
+    table: &Table<'_>,
+    key: &'static str,
+    named: &[Placed<IpAddr>],
+) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
     let (mut v4, mut v6) = (None, None);
-    for Placed { value, place } in table.one_or_list::<IpAddr>(key).unwrap_or_default() {
+    for Placed { value, place } in named {
         let first = match value {
-            IpAddr::V4(address) => v4.replace(address).is_none(),
-            IpAddr::V6(address) => v6.replace(address).is_none(),
+            IpAddr::V4(address) => v4.replace(*address).is_none(),
+            IpAddr::V6(address) => v6.replace(*address).is_none(),
         };
         if !first {
             let hint = "name at most one IPv4 and one IPv6 address";
-            table.scope.problems.error(&place, format!("`{key}` has two addresses of one family"), hint);
+            table.scope.problems.error(place, format!("`{key}` has two addresses of one family"), hint);
         }
         if value.is_unspecified() || value.is_multicast() {
             let (message, hint) = match key {
@@ -94,7 +103,7 @@ fn both_families(table: &mut Table<'_>, key: &'static str) -> (Option<Ipv4Addr>,
                 ),
                 _ => (format!("{value} is no router"), "name the router beyond the interface"),
             };
-            table.scope.problems.error(&place, message, hint);
+            table.scope.problems.error(place, message, hint);
         }
     }
     (v4, v6)
@@ -108,6 +117,7 @@ pub(super) fn interface(table: &mut Table<'_>) -> Option<String> {
     if !valid || value == "." || value == ".." {
         let message = format!("`interface` cannot be {}: it is no name of an interface", quoted(&value));
         table.scope.problems.error(&place, message, "`ip link` lists them; for example `interface = \"eth0\"`");
+        return None;
     }
     Some(value)
 }

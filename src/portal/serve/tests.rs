@@ -8,7 +8,7 @@ use crate::portal::view::{
     AdmissionView, Asked, BoxFuture, LapsingRule, LastReload, LinkNow, LinkView, LinkWayView, ListenerView, PeakView,
     Refused, RefusedView, ReloadOutcome, Status, TubeView, UpgradeOutcome, WatchView, WayView,
 };
-use crate::portal::{AskError, ask};
+use crate::portal::{AskError, ask, example};
 use hyper::{Method, StatusCode};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,9 +21,6 @@ struct Made {
 
 fn tube(tube: &str, within: Option<&str>, priority: u8, limit: Option<u64>, used: u64) -> TubeView {
     TubeView {
-        tube: tube.into(),
-        within: within.map(str::to_owned),
-        priority,
         down: WayView { limit, used, wait_ms: Some(12.5) },
         up: WayView { limit: limit.map(|limit| limit / 3), used: used / 5, wait_ms: None },
         flows: 12,
@@ -31,17 +28,13 @@ fn tube(tube: &str, within: Option<&str>, priority: u8, limit: Option<u64>, used
         admission: AdmissionView { waiting: 2, wait_ms: Some(90.0) },
         refused: RefusedView { tube_full: 4, process_full: 0 },
         peak: Some(PeakView { open: true, changes: Some("2026-11-24T14:00:00+00:00".into()) }),
+        ..example::tube(tube, within, priority)
     }
 }
 
 impl Gateway for Made {
     fn status(&self) -> Status {
         Status {
-            name: "gw1".into(),
-            version: "0.1.0".into(),
-            generation: 3,
-            started: "2026-11-24T08:00:00Z".parse().unwrap(),
-            uptime_seconds: 16_200,
             draining: self.draining.load(SeqCst),
             config: vec!["config/clearway.toml".into()],
             listeners: vec![ListenerView {
@@ -55,16 +48,13 @@ impl Gateway for Made {
             admission_waiting: 2,
             refused: RefusedView { tube_full: 4, process_full: 1 },
             watching: vec![WatchView { rule: "trial".into(), flows: 9, otherwise: 2 }],
-            refused_lists: Vec::new(),
-            failing_egresses: Vec::new(),
             lapsing: vec![LapsingRule { rule: "till-friday".into(), last_day: "2026-11-27".parse().unwrap() }],
             last_reload: Some(LastReload {
                 time: "2026-11-24T12:00:00Z".parse().unwrap(),
                 result: "refused".into(),
                 problem: Some("policy.toml:3:1: no such category".into()),
             }),
-            pid: 4242,
-            before: None,
+            ..example::status()
         }
     }
 
