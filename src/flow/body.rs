@@ -63,27 +63,31 @@ pub struct Turn {
     phase: Arc<Phase>,
     place: Arc<Place>,
     /// That of the connection, where this is one of its streams.
-    _around: Option<Arc<Turn>>,
+    around: Option<Arc<Turn>>,
 }
 
 impl Turn {
     /// Of the request that is being answered.
     pub fn new(phase: Arc<Phase>, place: Arc<Place>) -> Arc<Self> {
-        place.begin();
-        Arc::new(Turn { phase, place, _around: None })
+        place.begin(&phase);
+        Arc::new(Turn { phase, place, around: None })
     }
 
     /// Of a request that is one of many on a connection, with a place of its own.
     pub fn within(around: Arc<Turn>, place: Arc<Place>) -> Arc<Self> {
-        place.begin();
-        Arc::new(Turn { phase: Arc::default(), place, _around: Some(around) })
+        let phase = Arc::default();
+        place.begin(&phase);
+        Arc::new(Turn { phase, place, around: Some(around) })
+    }
+
+    /// Whether the connection had to make room for another before this began.
+    pub fn is_too_late(&self) -> bool {
+        self.place.made_room() || self.around.as_ref().is_some_and(|around| around.is_too_late())
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.place.end() {
-            self.phase.idle();
-        }
+        self.place.end(&self.phase);
     }
 }
