@@ -134,15 +134,23 @@ pub(super) async fn serve_http(
         }
     });
     let served = tokio::select! {
+        // First: what it has said is heard before it makes room.
+        biased;
         served = served => served,
-        () = entrance.cut.cancelled() => Ok(()),
+        () = entrance.cut.cancelled() => {
+            if phase.is_head() {
+                // Half a head keeps no place from others.
+                carrier.account.open(entrance.arrival()).ended(None, End::ProcessFull.fault());
+            }
+            Ok(())
+        }
     };
     // What is still under way towards origins was for this client.
     entrance.cut.cancel();
     if let Err(error) = served {
         // Nothing became a request, so no flow keeps the record.
         tracing::debug!(listener = %entrance.listener, %error, "not a request");
-        carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
+        carrier.account.open(entrance.arrival()).ended(error.status(), error.fault());
     }
 }
 

@@ -59,6 +59,11 @@ impl Phase {
         self.0.load(Ordering::Relaxed) == SLOW
     }
 
+    /// Whether a head has begun to come, and has not come whole.
+    pub fn is_head(&self) -> bool {
+        self.now() == HEAD
+    }
+
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.now() == IDLE
