@@ -80,10 +80,10 @@ async fn hear(carrier: Arc<Carrier>, entrance: Entrance, (mut stream, bytes): (T
         }
         Ok((bytes, First::Tls { name, ech })) => {
             let said = Said { host: name.map(Host::Name), hides: ech };
-            carry(&carrier, &entrance, (stream, bytes), said).await;
+            carry(&carrier, &entrance, (stream, bytes), (said, Ear::Both)).await;
         }
         Ok((bytes, First::Other)) => {
-            carry(&carrier, &entrance, (stream, bytes), Said::NOTHING).await;
+            carry(&carrier, &entrance, (stream, bytes), (Said::NOTHING, Ear::Down)).await;
         }
         Err(fault) => begin(&carrier, &entrance).ended(None, fault),
     }
@@ -119,18 +119,37 @@ fn begin(carrier: &Carrier, entrance: &Entrance) -> Open {
     open
 }
 
+/// Which ways of its connection a client has open that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    /// Both: what it speaks goes to and fro.
+    Both,
+    /// Down at least: it may have said all that it has to say.
+    Down,
+}
+
+impl Ear {
+    /// Returns when the client has gone away.
+    async fn gone(self, client: &TcpStream) {
+        match self {
+            Ear::Both => connect::gone(client).await,
+            Ear::Down => connect::broken(client).await,
+        }
+    }
+}
+
 /// Carries what is no HTTP to the address that was chosen.
 async fn carry(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
     (stream, sent): (TcpStream, Bytes),
-    said: Said,
+    (said, ear): (Said, Ear),
 ) {
     let Some(chosen) = entrance.chosen else { return };
     // Who may not use this gateway has no name looked up by it.
     let said = if carrier.admits(&entrance.listener, entrance.client.ip()) { said } else { Said::NOTHING };
     let claim = claim::examine(carrier, entrance.client.ip(), chosen, said);
-    if let Some((reached, stream)) = reach(carrier, entrance, stream, claim).await {
+    if let Some((reached, stream)) = reach(carrier, entrance, (stream, ear), claim).await {
         reached.carry_from(stream, sent);
     }
 }
@@ -144,7 +163,7 @@ async fn ask_the_origin(
     chosen: SocketAddr,
 ) -> Option<TcpStream> {
     let claim = std::future::ready(Claim::of(bare(chosen)));
-    let (reached, stream) = reach(carrier, entrance, stream, claim).await?;
+    let (reached, stream) = reach(carrier, entrance, (stream, Ear::Both), claim).await?;
     match reached.spoken(&stream).await {
         Ok(Side::Client) => {
             reached.end(super::live::FINISHED);
@@ -167,12 +186,19 @@ async fn ask_the_origin(
 async fn reach(
     carrier: &Arc<Carrier>,
     entrance: &Entrance,
-    mut stream: TcpStream,
+    (mut stream, ear): (TcpStream, Ear),
     claim: impl Future<Output = Claim>,
 ) -> Option<(Reached, TcpStream)> {
     let turn = Turn::new(Arc::default(), Arc::clone(&entrance.place));
     let open = Arc::new(begin(carrier, entrance));
-    match run::reach(carrier, entrance, (&open, &turn), claim.await).await {
+    let reached = tokio::select! {
+        reached = async { run::reach(carrier, entrance, (&open, &turn), claim.await).await } => reached,
+        () = ear.gone(&stream) => {
+            open.ended(None, Fault::new(Side::Client, Reason::Reset));
+            return None;
+        }
+    };
+    match reached {
         Ok(reached) => Some((reached, stream)),
         Err(end) => {
             let fault = end.fault();

@@ -1,9 +1,10 @@
 //! Clients that speak second, late or never, and clients that ask for what is not for them.
 
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use crate::world::{CLINIC, Client, GREETER, GREETING, NEWS, V4, V6, World, ask, on_clients, tls};
+use crate::world::{CLINIC, Client, GREETER, GREETING, NEWS, V4, V6, World, ask, on_clients, reach, tls, until};
 
 /// Longer than a client is waited for.
 const LATE: Duration = Duration::from_millis(2500);
@@ -46,6 +47,39 @@ pub fn second_and_late(world: &World) {
         });
     });
     assert_eq!([record.text("host"), record.end()], [NEWS.text(V4).to_owned(), "client: finished".to_owned()]);
+}
+
+/// A client that goes while its flow waits for an address that does not answer is missed at once. One that has only ended its
+/// half of a tunnel is still there.
+pub fn gone(world: &World) {
+    world.run(&format!(
+        "nft 'add chain inet clearway own {{ type filter hook output priority 0; }}; \
+         add rule inet clearway own ip daddr {} tcp dport 443 tcp flags syn drop'",
+        NEWS.text(V4)
+    ));
+    let asked = || {
+        until("the address is asked", || !world.sockets(&format!("state syn-sent dst {}", NEWS.text(V4))).is_empty());
+    };
+    let say = |bytes: &[u8]| reach(V4.ward, NEWS.at(V4), 443, bytes, 1).remove(0);
+    for bytes in [&tls(NEWS.name)[..], b""] {
+        let record = world.record(|| {
+            let client = say(bytes);
+            asked();
+            drop(client);
+        });
+        let host = if bytes.is_empty() { NEWS.text(V4) } else { NEWS.name };
+        assert_eq!([record.text("host"), record.end()], [host, "client: reset"], "{record:?}");
+    }
+    let record = world.record(|| {
+        let mut client = say(b"SSH-2.0-OpenSSH_9.9\r\n");
+        client.shutdown(Shutdown::Write).unwrap();
+        asked();
+        world.run(&world.script(&[]));
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, format!("at {}\n", NEWS.text(V4)));
+    });
+    assert_eq!(record.end(), "client: finished", "{record:?}");
 }
 
 /// No door opens to the gateway itself, by whichever listener, and nothing goes round in circles.
