@@ -86,6 +86,23 @@ impl Turn {
     }
 }
 
+/// A turn that is no reason to keep its connection, for as long as this lives.
+pub struct Rest<'a>(&'a Turn);
+
+impl Turn {
+    /// Has the connection wait among those who make room for others, behind all of them.
+    pub fn rest(&self) -> Rest<'_> {
+        self.place.end(&self.phase);
+        Rest(self)
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.place.begin(&self.0.phase);
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         self.place.end(&self.phase);

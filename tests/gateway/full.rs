@@ -41,3 +41,19 @@ pub fn heard(world: &World) {
     assert_eq!(ends, [full.clone(), full, (UNKNOWN.to_owned(), "client: finished".to_owned())]);
     drop(silent);
 }
+
+/// A server that never says a word keeps no place from others for a client that never does.
+pub fn mute(world: &World) {
+    let small = Small::begin(world);
+    let mut client = say(NEWS, 443, b"");
+    until("its address is asked what it has to say", || {
+        world.sockets(&format!("state established dst {} and dport = :443", NEWS.text(V4))).contains(V4.wans[0][0])
+    });
+    // It stands behind those who waited before it.
+    let silent = [crowd(), crowd()];
+    let its = || small.records().into_iter().find(|record| record.text("address") == NEWS.text(V4));
+    until("its record is written", || its().is_some());
+    assert_eq!(its().unwrap().end(), "proxy: process-full");
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    drop(silent);
+}
