@@ -104,6 +104,33 @@ pub fn straight(world: &World) {
     }
 }
 
+/// Neither by an address that came a moment ago, beside another one of its network from which the gateway itself speaks.
+pub fn shared(world: &World) {
+    for (family, ip) in [(V4, "ip"), (V6, "ip6")] {
+        let at = |address: &str| if ip == "ip6" { format!("[{address}]") } else { address.to_owned() };
+        // Rules of somebody else's: ours leave alone what is for the machine itself.
+        world.run(&format!(
+            "ip {} addr add {}/{} dev lan1 {}
+             nft insert rule inet clearway on_their_way {ip} daddr {} tcp dport 443 tproxy {ip} to {}:3129 \
+             meta mark set 0xc1ea accept",
+            family.flag,
+            family.shared,
+            family.prefix,
+            if ip == "ip6" { "nodad" } else { "" },
+            family.shared,
+            at(family.gateway)
+        ));
+        for (client, port) in [(family.ward, 443), (family.lab, 3130)] {
+            let record = world.record(|| {
+                let mut client = reach(client, family.shared.parse().unwrap(), port, b"", 1).remove(0);
+                assert_eq!(client.read(&mut [0]).unwrap(), 0);
+            });
+            assert_eq!([record.end(), record.text("host")], ["client: no-destination", "-"], "{record:?}");
+        }
+    }
+    world.run(&world.script(&[]));
+}
+
 /// Rules of the firewall's that somebody else wrote may bring in who is no client.
 pub fn strangers(world: &World) {
     world.run(&format!(
