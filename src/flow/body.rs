@@ -63,27 +63,48 @@ pub struct Turn {
     phase: Arc<Phase>,
     place: Arc<Place>,
     /// That of the connection, where this is one of its streams.
-    _around: Option<Arc<Turn>>,
+    around: Option<Arc<Turn>>,
 }
 
 impl Turn {
     /// Of the request that is being answered.
     pub fn new(phase: Arc<Phase>, place: Arc<Place>) -> Arc<Self> {
-        place.begin();
-        Arc::new(Turn { phase, place, _around: None })
+        place.begin(&phase);
+        Arc::new(Turn { phase, place, around: None })
     }
 
     /// Of a request that is one of many on a connection, with a place of its own.
     pub fn within(around: Arc<Turn>, place: Arc<Place>) -> Arc<Self> {
-        place.begin();
-        Arc::new(Turn { phase: Arc::default(), place, _around: Some(around) })
+        let phase = Arc::default();
+        place.begin(&phase);
+        Arc::new(Turn { phase, place, around: Some(around) })
+    }
+
+    /// Whether the connection had to make room for another before this began.
+    pub fn is_too_late(&self) -> bool {
+        self.place.made_room() || self.around.as_ref().is_some_and(|around| around.is_too_late())
+    }
+}
+
+/// A turn that is no reason to keep its connection, for as long as this lives.
+pub struct Rest<'a>(&'a Turn);
+
+impl Turn {
+    /// Has the connection wait among those who make room for others, behind all of them.
+    pub fn rest(&self) -> Rest<'_> {
+        self.place.end(&self.phase);
+        Rest(self)
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.place.begin(&self.0.phase);
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.place.end() {
-            self.phase.idle();
-        }
+        self.place.end(&self.phase);
     }
 }

@@ -65,7 +65,7 @@ pub struct Live {
     cut: CancellationToken,
     answering: AtomicBool,
     /// The connection's turn: the next request may come when nobody holds this one's any more.
-    _turn: Arc<Turn>,
+    turn: Arc<Turn>,
     began: Moment,
     /// Milliseconds after `began` at which bytes last went, down and up.
     last: [AtomicU64; 2],
@@ -123,7 +123,7 @@ impl Registry {
             stopped: OnceLock::new(),
             cut,
             answering: AtomicBool::new(false),
-            _turn: turn,
+            turn,
             began: clock::now(),
             last: [const { AtomicU64::new(0) }; 2],
             uploaded: Event::default(),
@@ -184,6 +184,20 @@ impl Live {
     pub async fn stopped(&self) -> Fault {
         self.stop.wait().await;
         self.stopped.get().copied().unwrap_or(Fault::new(Side::Proxy, Reason::Internal))
+    }
+
+    /// Lets the client's connection make room for others while something goes on that may take for ever.
+    ///
+    /// # Errors
+    /// When it had to.
+    pub async fn while_resting<T>(&self, goes_on: impl Future<Output = T>) -> Result<T, Fault> {
+        let rest = self.turn.rest();
+        let came = tokio::select! {
+            came = goes_on => Some(came),
+            () = self.cut.cancelled() => None,
+        };
+        drop(rest);
+        came.filter(|_| !self.turn.is_too_late()).ok_or(End::ProcessFull.fault())
     }
 
     /// Cancelled when the client's connection has ended.

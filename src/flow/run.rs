@@ -134,15 +134,23 @@ pub(super) async fn serve_http(
         }
     });
     let served = tokio::select! {
+        // First: what it has said is heard before it makes room.
+        biased;
         served = served => served,
-        () = entrance.cut.cancelled() => Ok(()),
+        () = entrance.cut.cancelled() => {
+            if phase.is_head() {
+                // Half a head keeps no place from others.
+                carrier.account.open(entrance.arrival()).ended(None, End::ProcessFull.fault());
+            }
+            Ok(())
+        }
     };
     // What is still under way towards origins was for this client.
     entrance.cut.cancel();
     if let Err(error) = served {
         // Nothing became a request, so no flow keeps the record.
         tracing::debug!(listener = %entrance.listener, %error, "not a request");
-        carrier.account.open(entrance.arrival()).ended(Some(error.status()), error.fault());
+        carrier.account.open(entrance.arrival()).ended(error.status(), error.fault());
     }
 }
 
@@ -165,10 +173,6 @@ async fn at_once(
     target: Target,
 ) -> Option<(TcpStream, Response<Phased>)> {
     let turn = Turn::new(Arc::clone(phase), Arc::clone(&entrance.place));
-    if entrance.cut.is_cancelled() {
-        // It had to make room just before.
-        return None;
-    }
     let open = Arc::new(carrier.account.open(entrance.arrival()));
     let form = Form { method: Method::CONNECT, headers: HeaderMap::new(), target: Some(target.clone()) };
     open.asked(form.method.as_str(), form.target.as_ref());
@@ -223,17 +227,37 @@ async fn turn_away(carrier: &Carrier, mut stream: TcpStream, entrance: &Entrance
     let _ = stream.shutdown().await;
 }
 
-/// Answers one request: with what the origin says, or with why not.
-pub(super) async fn answer(
+/// Answers one request: with what the origin says, or with why not. It has its record from this call on, even if nobody ever
+/// waits for the answer.
+pub(super) fn answer(
     carrier: Arc<Carrier>,
     entrance: Entrance,
     request: Request<Incoming>,
     turn: Arc<Turn>,
-) -> Response<Phased> {
-    if let Some(script) = pac::answer(&carrier, &entrance, &request) {
-        return script.map(|body| Phased::new(body, turn));
+) -> impl Future<Output = Response<Phased>> + Send + 'static {
+    let script = pac::answer(&carrier, &entrance, &request);
+    let flow = script.ok_or_else(|| Arc::new(carrier.account.open(entrance.arrival())));
+    if let Err(open) = &flow
+        && turn.is_too_late()
+    {
+        open.ended(None, End::ProcessFull.fault());
     }
-    let open = Arc::new(carrier.account.open(entrance.arrival()));
+    async move {
+        let answered = match flow {
+            Ok(script) => script,
+            Err(open) => answer_of(&carrier, &entrance, (&open, &turn), request).await,
+        };
+        answered.map(|body| Phased::new(body, turn))
+    }
+}
+
+/// What a flow is answered.
+async fn answer_of(
+    carrier: &Arc<Carrier>,
+    entrance: &Entrance,
+    (open, turn): (&Arc<Open>, &Arc<Turn>),
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let (mut parts, body) = request.into_parts();
     let asked = match entrance.chosen {
         None => listen::ask(&parts),
@@ -242,11 +266,10 @@ pub(super) async fn answer(
     let form = Form::of(&parts, asked.as_ref().ok().map(Ask::target));
     open.asked(form.method.as_str(), form.target.as_ref());
     let request = Request::from_parts(parts, body);
-    let answered = match carry(&carrier, &entrance, (&open, &turn), asked, request).await {
+    match carry(carrier, entrance, (open, turn), asked, request).await {
         Ok(response) => response,
-        Err(end) => refuse(&carrier, &open, &end, &form),
-    };
-    answered.map(|body| Phased::new(body, turn))
+        Err(end) => refuse(carrier, open, &end, &form),
+    }
 }
 
 /// Identify, judge, admit, then carry; each `?` is a named ending.
@@ -307,6 +330,9 @@ async fn settle(
     (open, turn): (&Arc<Open>, &Arc<Turn>),
     (claim, path): (Claim, Option<Box<str>>),
 ) -> Result<(Arc<Live>, Verdict, Arc<Pass>), End> {
+    if turn.is_too_late() {
+        return Err(End::ProcessFull);
+    }
     let connection = (entrance.berth.clone(), entrance.cut.clone());
     if let Some(chosen) = entrance.chosen {
         open.chose(chosen.ip(), &claim.target);

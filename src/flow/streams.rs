@@ -33,8 +33,9 @@ pub async fn serve(
         let turn = Turn::within(around, Arc::clone(&entrance.place));
         let lane = lane(&carrier, &entrance);
         request.extensions_mut().insert(Arc::clone(&lane));
-        let carrier = Arc::clone(&carrier);
-        (lane, async move { Ok(answer(carrier, entrance, request, turn).await) })
+        // From here on it has a record, also where its lane is closed before anybody has looked at it.
+        let answer = answer(Arc::clone(&carrier), entrance, request, turn);
+        (lane, async move { Ok(answer.await) })
     };
     let served = tokio::select! {
         served = http2::serve(stream, (idle, keep_alive), &carrier.leaving, take) => served,

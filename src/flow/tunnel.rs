@@ -67,18 +67,23 @@ pub async fn reach(
 }
 
 impl Reached {
-    /// Waits until the client or the origin says something, or closes: who did.
+    /// Waits until the client or the origin says something, or closes: who did. Whoever listens for what a server has to say may
+    /// do so for long: a queue has nothing to tell until something happens. So no time is set to it but that of any silent
+    /// flow. But while neither has said a word it is like a client that has asked for nothing, and makes room for who has.
     pub async fn spoken(&self, client: &TcpStream) -> Result<Side, Fault> {
         if !self.dialled.early.is_empty() {
             return Ok(Side::Origin);
         }
-        tokio::select! {
-            biased;
-            // What it was woken for, if it was broken, is for who reads.
-            _ = client.readable() => Ok(Side::Client),
-            _ = self.dialled.stream.readable() => Ok(Side::Origin),
-            fault = self.flow.live.stopped() => Err(fault),
-        }
+        let spoken = async {
+            tokio::select! {
+                biased;
+                // What it was woken for, if it was broken, is for who reads.
+                _ = client.readable() => Ok(Side::Client),
+                _ = self.dialled.stream.readable() => Ok(Side::Origin),
+                fault = self.flow.live.stopped() => Err(fault),
+            }
+        };
+        self.flow.live.while_resting(spoken).await?
     }
 
     /// Nothing is to be carried after all.

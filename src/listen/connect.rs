@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use httparse::{EMPTY_HEADER, Request, Status};
-use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::io::{AsyncRead as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::base::Target;
@@ -57,6 +57,13 @@ pub fn target(bytes: &[u8]) -> Option<(Target, usize)> {
 /// Returns when the client has closed or broken its connection. One that has sent more is taken to be there.
 pub async fn gone(stream: &TcpStream) {
     if stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Returns when the client has broken its connection. One that has closed its half of it may be waiting for the other.
+pub async fn broken(stream: &TcpStream) {
+    if stream.ready(Interest::ERROR).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -59,6 +59,11 @@ impl Phase {
         self.0.load(Ordering::Relaxed) == SLOW
     }
 
+    /// Whether a head has begun to come, and has not come whole.
+    pub fn is_head(&self) -> bool {
+        self.now() == HEAD
+    }
+
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.now() == IDLE
@@ -107,11 +112,12 @@ impl Door {
         (self.stream.into_inner(), self.before)
     }
 
-    /// What a write came to; one that cannot go on for too long fails.
-    fn poll_written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
+    /// What it came to that the client should take something; where it takes nothing for too long, that fails. To flush and to
+    /// close are to take something too: TLS keeps what the socket has no room for.
+    fn poll_taken<T>(&mut self, cx: &mut Context<'_>, taken: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if taken.is_ready() {
             self.stall = None;
-            return written;
+            return taken;
         }
         let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
         ready!(stall.as_mut().poll(cx));
@@ -162,15 +168,17 @@ impl Read for Door {
 impl Write for Door {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.poll_written(cx, written)
+        self.poll_taken(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.poll_taken(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.poll_taken(cx, shut)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -183,6 +191,6 @@ impl Write for Door {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.poll_written(cx, written)
+        self.poll_taken(cx, written)
     }
 }

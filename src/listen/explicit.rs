@@ -101,6 +101,9 @@ pub enum ServeError {
     /// The head did not come whole in time.
     #[error("the request head did not come whole in time")]
     SlowHead,
+    /// The client closed or broke its connection within the head.
+    #[error("the client went away within its request head")]
+    Torn,
 }
 
 impl ServeError {
@@ -110,16 +113,18 @@ impl ServeError {
             ServeError::Parse(_) => Reason::BadRequest,
             ServeError::TooLarge => Reason::HeadTooLarge,
             ServeError::SlowHead => Reason::SlowHead,
+            ServeError::Torn => Reason::Reset,
         };
         Fault::new(Side::Client, reason)
     }
 
-    /// The status that the client was answered.
-    pub fn status(&self) -> u16 {
+    /// The status that the client was answered, if it was there to be answered.
+    pub fn status(&self) -> Option<u16> {
         match self {
-            ServeError::Parse(_) => 400,
-            ServeError::TooLarge => 431,
-            ServeError::SlowHead => 408,
+            ServeError::Parse(_) => Some(400),
+            ServeError::TooLarge => Some(431),
+            ServeError::SlowHead => Some(408),
+            ServeError::Torn => None,
         }
     }
 }
@@ -172,6 +177,8 @@ where
         Err(error) if error.is_parse_too_large() => Err(ServeError::TooLarge),
         Err(error) if error.is_parse() => Err(ServeError::Parse(error)),
         Err(_) if phase.was_slow() => Err(ServeError::SlowHead),
+        // To close after an end that was in order may fail as well.
+        Err(error) if phase.is_head() && !error.is_shutdown() => Err(ServeError::Torn),
         // Every other ending happened to a request, whose flow keeps the record, or to nobody.
         Err(_) => Ok(()),
     }

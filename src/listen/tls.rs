@@ -242,10 +242,17 @@ fn stamps(spec: &Spec) -> [Stamp; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use bytes::Bytes;
+    use hyper::rt::Write as _;
     use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
 
+    use super::super::Stream;
+    use super::super::door::{Door, KEEP_ALIVE, Phase, STALL};
     use super::*;
 
     fn write(dir: &Path, year: i32) -> Spec {
@@ -287,6 +294,44 @@ mod tests {
         std::fs::remove_file(&tls.spec.cert).unwrap();
         assert!(tls.look("staff"));
         assert!(tls.certificate().problem.unwrap().contains("cert.pem"));
+    }
+
+    /// A connection on which all is said that its client's end takes, which is read from no more.
+    async fn stuffed(dir: &Path) -> (Door, tokio_rustls::client::TlsStream<TcpStream>) {
+        let tls = Tls::new(write(dir, 2030), Arc::new(Semaphore::new(AT_ONCE))).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&tls.spec.cert).unwrap()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let (server, client) = tokio::join!(
+            tls.accept(accepted, KEEP_ALIVE),
+            connector.connect("proxy.example".try_into().unwrap(), stream)
+        );
+        let phase = Arc::<Phase>::default();
+        phase.message();
+        let mut door = Door::new(Stream::Tls(Box::new(server.unwrap())), Bytes::new(), phase, KEEP_ALIVE);
+        let mut more = async || poll_fn(|cx| Pin::new(&mut door).poll_write(cx, &[7; 16 << 10])).await;
+        while tokio::time::timeout(Duration::from_secs(1), more()).await.is_ok_and(|written| written.is_ok()) {}
+        (door, client.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_holds_nobody_up_who_flushes_or_closes() {
+        let dir = tempfile::tempdir().unwrap();
+        for closes in [false, true] {
+            let (mut door, _client) = stuffed(dir.path()).await;
+            let done = poll_fn(|cx| {
+                let door = Pin::new(&mut door);
+                if closes { door.poll_shutdown(cx) } else { door.poll_flush(cx) }
+            });
+            let done = tokio::time::timeout(2 * STALL, done).await.expect("it waits for ever");
+            assert_eq!(done.unwrap_err().kind(), io::ErrorKind::TimedOut, "closes: {closes}");
+        }
     }
 
     #[tokio::test]

@@ -1,13 +1,13 @@
 //! A client that knows of no proxy: where it wanted to go, and what its plain requests ask for.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Uri, Version};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
 use super::explicit::{Ask, AskError};
@@ -63,17 +63,32 @@ fn redirected(stream: &TcpStream) -> io::Result<SocketAddr> {
     original.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Whether an address is this machine's. The route says so, at once and without a packet: what goes to an address of one's
-/// own leaves from that address. To bind it would say so too, but for net.ipv4.ip_nonlocal_bind.
+/// Whether an address is this machine's. The kernel says so at once, without a packet, and as things are now: an address may
+/// have come a second ago from the other gateway of a pair. To bind it would say so too, but for
+/// net.ipv4.ip_nonlocal_bind; to ask for the route would by netlink, which a hardened unit has no family for.
 fn is_here(address: IpAddr) -> bool {
-    let any = if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
-    let from = || {
-        let socket = UdpSocket::bind(any)?;
-        // The port is "discard"; nothing is sent to it.
-        socket.connect((address, 9))?;
-        socket.local_addr()
-    };
-    address.is_unspecified() || address.is_loopback() || from().is_ok_and(|from| from.ip() == address)
+    if address.is_unspecified() || address.is_loopback() {
+        return true;
+    }
+    match address {
+        IpAddr::V4(address) => is_own_v4(address).unwrap_or(false),
+        IpAddr::V6(address) => is_own_v6(address).unwrap_or(false),
+    }
+}
+
+/// Only an address of one's own says by which interface multicast leaves (ip(7), IP_MULTICAST_IF), which this socket never
+/// sends. The route would not say: to a second address of one network one speaks from the first.
+fn is_own_v4(address: Ipv4Addr) -> io::Result<bool> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    Ok(socket.set_multicast_if_v4(&address).is_ok())
+}
+
+/// What goes to an address of one's own leaves from that address (RFC 6724 section 5, rule 1).
+fn is_own_v6(address: Ipv6Addr) -> io::Result<bool> {
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
+    // The port is "discard"; nothing is sent to it.
+    socket.connect((address, 9))?;
+    Ok(socket.local_addr()?.ip() == address)
 }
 
 /// What a plain request asks for, of a client that chose this address. The request gets the form that it would have had

@@ -26,6 +26,7 @@ mod reload;
 mod scrape;
 mod life;
 mod logs;
+mod taken_back;
 mod telemetry;
 mod bulkheads;
 mod desk;

@@ -8,6 +8,7 @@
 mod world;
 
 mod claims;
+mod full;
 mod requests;
 mod setup;
 mod silence;
@@ -35,6 +36,10 @@ const TESTS: &[Test] = &[
     ("who_is_no_client_is_refused", silence::strangers),
     ("the_gateways_own_connections_do_not_go_round_in_circles", silence::circles),
     ("who_speaks_second_or_late_is_not_held_up", silence::second_and_late),
+    ("who_goes_while_its_flow_waits_is_missed_at_once", silence::gone),
+    ("who_was_heard_before_the_process_filled_has_its_flow_or_a_record", full::heard),
+    ("a_mute_server_keeps_no_place_from_others", full::mute),
+    ("no_address_of_the_gateways_own_is_on_the_way_elsewhere", silence::shared),
     ("who_asks_for_the_listener_itself_gets_nothing", silence::straight),
     ("what_was_made_can_be_taken_away", setup::undone),
 ];

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::world::{BLOCKED, CLINIC, Client, NEWS, SECURE, SOCIAL, V4, V6, World, ask, on_clients};
+use crate::world::{BLOCKED, CLINIC, Client, NEWS, SECURE, SOCIAL, V4, V6, World, ask, on_clients, reach};
 
 fn request(host: &str) -> String {
     format!("GET /page?x HTTP/1.1\r\nHost: {host}\r\n\r\n")
@@ -90,4 +90,7 @@ pub fn refused(world: &World) {
         assert!(heard.starts_with("HTTP/1.1 400"), "{bytes}: {heard}");
         assert_eq!(record.end(), "client: bad-request", "{bytes}: {record:?}");
     }
+    // Who goes away within a head has said something too.
+    let record = world.record(|| drop(reach(V4.ward, NEWS.at(V4), 80, b"GET / HTTP/1.1\r\nHo", 1)));
+    assert_eq!(record.end(), "client: reset", "{record:?}");
 }

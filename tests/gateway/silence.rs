@@ -1,9 +1,10 @@
 //! Clients that speak second, late or never, and clients that ask for what is not for them.
 
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use crate::world::{CLINIC, Client, GREETER, GREETING, NEWS, V4, V6, World, ask, on_clients, tls};
+use crate::world::{CLINIC, Client, GREETER, GREETING, NEWS, V4, V6, World, ask, on_clients, reach, tls, until};
 
 /// Longer than a client is waited for.
 const LATE: Duration = Duration::from_millis(2500);
@@ -48,6 +49,39 @@ pub fn second_and_late(world: &World) {
     assert_eq!([record.text("host"), record.end()], [NEWS.text(V4).to_owned(), "client: finished".to_owned()]);
 }
 
+/// A client that goes while its flow waits for an address that does not answer is missed at once. One that has only ended its
+/// half of a tunnel is still there.
+pub fn gone(world: &World) {
+    world.run(&format!(
+        "nft 'add chain inet clearway own {{ type filter hook output priority 0; }}; \
+         add rule inet clearway own ip daddr {} tcp dport 443 tcp flags syn drop'",
+        NEWS.text(V4)
+    ));
+    let asked = || {
+        until("the address is asked", || !world.sockets(&format!("state syn-sent dst {}", NEWS.text(V4))).is_empty());
+    };
+    let say = |bytes: &[u8]| reach(V4.ward, NEWS.at(V4), 443, bytes, 1).remove(0);
+    for bytes in [&tls(NEWS.name)[..], b""] {
+        let record = world.record(|| {
+            let client = say(bytes);
+            asked();
+            drop(client);
+        });
+        let host = if bytes.is_empty() { NEWS.text(V4) } else { NEWS.name };
+        assert_eq!([record.text("host"), record.end()], [host, "client: reset"], "{record:?}");
+    }
+    let record = world.record(|| {
+        let mut client = say(b"SSH-2.0-OpenSSH_9.9\r\n");
+        client.shutdown(Shutdown::Write).unwrap();
+        asked();
+        world.run(&world.script(&[]));
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, format!("at {}\n", NEWS.text(V4)));
+    });
+    assert_eq!(record.end(), "client: finished", "{record:?}");
+}
+
 /// No door opens to the gateway itself, by whichever listener, and nothing goes round in circles.
 pub fn straight(world: &World) {
     for (client, gateway, port, listener) in [
@@ -68,6 +102,33 @@ pub fn straight(world: &World) {
         let found = [record.text("listener"), record.end(), record.text("host")];
         assert_eq!(found, [listener, "client: no-destination", "-"], "{record:?}");
     }
+}
+
+/// Neither by an address that came a moment ago, beside another one of its network from which the gateway itself speaks.
+pub fn shared(world: &World) {
+    for (family, ip) in [(V4, "ip"), (V6, "ip6")] {
+        let at = |address: &str| if ip == "ip6" { format!("[{address}]") } else { address.to_owned() };
+        // Rules of somebody else's: ours leave alone what is for the machine itself.
+        world.run(&format!(
+            "ip {} addr add {}/{} dev lan1 {}
+             nft insert rule inet clearway on_their_way {ip} daddr {} tcp dport 443 tproxy {ip} to {}:3129 \
+             meta mark set 0xc1ea accept",
+            family.flag,
+            family.shared,
+            family.prefix,
+            if ip == "ip6" { "nodad" } else { "" },
+            family.shared,
+            at(family.gateway)
+        ));
+        for (client, port) in [(family.ward, 443), (family.lab, 3130)] {
+            let record = world.record(|| {
+                let mut client = reach(client, family.shared.parse().unwrap(), port, b"", 1).remove(0);
+                assert_eq!(client.read(&mut [0]).unwrap(), 0);
+            });
+            assert_eq!([record.end(), record.text("host")], ["client: no-destination", "-"], "{record:?}");
+        }
+    }
+    world.run(&world.script(&[]));
 }
 
 /// Rules of the firewall's that somebody else wrote may bring in who is no client.

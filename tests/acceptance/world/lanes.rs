@@ -53,11 +53,16 @@ impl Lanes {
         self.requests.send_request(request, true).unwrap().0
     }
 
-    /// Asks for a tunnel.
-    pub async fn tunnel(&mut self, authority: &str) -> Result<Lane, StatusCode> {
+    /// Asks for a tunnel, and takes that back when what this gives is dropped before it was answered.
+    pub async fn ask_for_tunnel(&mut self, authority: &str) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         let request = Request::connect(authority).version(hyper::Version::HTTP_2).body(()).unwrap();
-        self.requests = self.requests.clone().ready().await.unwrap();
-        let (answer, up) = self.requests.send_request(request, false).unwrap();
+        self.requests = self.requests.clone().ready().await?;
+        self.requests.send_request(request, false)
+    }
+
+    /// Asks for a tunnel, and waits for it.
+    pub async fn tunnel(&mut self, authority: &str) -> Result<Lane, StatusCode> {
+        let (answer, up) = self.ask_for_tunnel(authority).await.unwrap();
         let answer = answer.await.unwrap();
         if answer.status() == StatusCode::OK { Ok(Lane { up, down: answer.into_body() }) } else { Err(answer.status()) }
     }

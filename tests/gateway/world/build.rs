@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::origin;
 use super::process::{done, within};
 use super::space::begin;
 
-const CLEARWAY: &str = env!("CARGO_BIN_EXE_clearway");
+pub const CLEARWAY: &str = env!("CARGO_BIN_EXE_clearway");
 /// How long a record may take once its flow is over.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,6 +28,12 @@ pub struct World {
 pub struct Record(Value);
 
 impl Record {
+    /// Those of a log, in their order.
+    pub fn read(log: &Path) -> Vec<Record> {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        text.lines().map(|line| Record(serde_json::from_str(line).unwrap())).collect()
+    }
+
     /// A field as text; `-` where there is none.
     pub fn text(&self, field: &str) -> String {
         match &self.0[field] {
@@ -101,8 +107,23 @@ impl World {
     }
 
     fn log(&self) -> Vec<Record> {
-        let text = std::fs::read_to_string(self.dir.path().join("access.log")).unwrap_or_default();
-        text.lines().map(|line| Record(serde_json::from_str(line).unwrap())).collect()
+        Record::read(&self.file("access.log"))
+    }
+
+    /// The sockets of the gateway that are as this says, in the words of ss(8).
+    pub fn sockets(&self, filter: &str) -> String {
+        done(within(Space::Gateway, "sh").args(["-c", &format!("ss -tinHO {filter}")]))
+    }
+
+    /// Waits until a gateway has read so many bytes of a client's, which went to a site.
+    pub fn has_read(&self, site: Site, port: u16, bytes: usize) {
+        let filter = format!("src {} and sport = :{port}", site.text(V4));
+        let (all, nothing_waits) = (format!(" bytes_received:{bytes} "), ["ESTAB", "0"]);
+        until("the gateway has read what a client said", || {
+            let sockets = self.sockets(&filter);
+            let mut read = sockets.lines().filter(|line| line.contains(&all));
+            read.any(|line| line.split_whitespace().take(2).eq(nothing_waits))
+        });
     }
 
     /// The records that something leaves, of which there must be so many.
@@ -140,7 +161,7 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-fn print(file: &std::path::Path, more: &[&str]) -> String {
+fn print(file: &Path, more: &[&str]) -> String {
     done(Command::new(CLEARWAY).args(["gateway", "nft", "-c"]).arg(file).args(more))
 }
 

@@ -67,6 +67,24 @@ pub fn ask(from: &'static str, to: IpAddr, port: u16, bytes: Vec<u8>) -> String 
     })
 }
 
+/// Connects from an address as often as this, and says something each time. What is heard can be read for so long as an answer
+/// may take.
+pub fn reach(from: &'static str, to: IpAddr, port: u16, bytes: &[u8], times: usize) -> Vec<std::net::TcpStream> {
+    let bytes = bytes.to_vec();
+    inside(Space::Clients, move || async move {
+        let mut reached = Vec::new();
+        for _ in 0..times {
+            let mut client = Client::connect(from, SocketAddr::new(to, port)).await.unwrap();
+            client.say(&bytes).await;
+            let stream = client.0.into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            reached.push(stream);
+        }
+        reached
+    })
+}
+
 /// A ClientHello with a name, or without, with or without an encrypted one inside.
 pub fn hello(name: Option<&str>, ech: bool) -> Vec<u8> {
     let vector = |octets: usize, data: &[u8]| [&data.len().to_be_bytes()[8 - octets..], data].concat();

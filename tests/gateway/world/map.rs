@@ -34,6 +34,8 @@ pub struct Family {
     pub flag: &'static str,
     /// The gateway towards clients.
     pub gateway: &'static str,
+    /// Another of its addresses there, as a pair of gateways passes on from one to the other.
+    pub shared: &'static str,
     /// A client that is told of the proxy.
     pub told: &'static str,
     /// One that is not, brought in by TPROXY.
@@ -56,6 +58,7 @@ pub struct Family {
 pub const V4: &Family = &Family {
     flag: "-4",
     gateway: "10.0.0.1",
+    shared: "10.0.0.9",
     told: "10.0.0.3",
     ward: "10.0.0.2",
     lab: "10.0.0.4",
@@ -70,6 +73,7 @@ pub const V4: &Family = &Family {
 pub const V6: &Family = &Family {
     flag: "-6",
     gateway: "fd00::1",
+    shared: "fd00::9",
     told: "fd00::3",
     ward: "fd00::2",
     lab: "fd00::4",

@@ -9,14 +9,16 @@ mod process;
 #[path = "../../lab/world/sandbox.rs"]
 #[allow(dead_code)]
 mod sandbox;
+mod small;
 mod space;
 
-pub use build::{Record, World};
+pub use build::{Record, World, until};
 pub use capture::Capture;
-pub use client::{Client, ask, hello, on_clients, tls};
+pub use client::{Client, ask, hello, on_clients, reach, tls};
 pub use map::{BLOCKED, CARE, CLINIC, DENIED, GREETER, MIXED, NEWS, SECURE, SOCIAL, Site, V4, V6};
 pub use origin::GREETING;
 pub use sandbox::{enter, inside, leave_on_signal};
+pub use small::{ROOM, Small};
 
 /// What stands in the way, and how to get it; nothing if all is there.
 pub fn missing() -> Option<String> {
