@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::map::{BLOCKED, CARE, DENIED, Family, MIXED, SITES, Site, Space, V4, V6};
+use super::map::{BLOCKED, CARE, DENIED, Family, MIXED, SITES, Site, V4, V6};
 use super::origin;
 use super::process::{done, within};
+use super::sandbox::{Space, batch};
 use super::space::begin;
 
 pub const CLEARWAY: &str = env!("CARGO_BIN_EXE_clearway");
@@ -28,10 +29,11 @@ pub struct World {
 pub struct Record(Value);
 
 impl Record {
-    /// Those of a log, in their order.
+    /// Those of a log, in their order; the last line may be half written.
     pub fn read(log: &Path) -> Vec<Record> {
         let text = std::fs::read_to_string(log).unwrap_or_default();
-        text.lines().map(|line| Record(serde_json::from_str(line).unwrap())).collect()
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+        whole.lines().map(|line| Record(serde_json::from_str(line).unwrap())).collect()
     }
 
     /// A field as text; `-` where there is none.
@@ -54,10 +56,10 @@ impl World {
     pub fn build() -> World {
         let dir = tempfile::tempdir().unwrap();
         for space in Space::ALL {
-            batch(None, &format!("netns add {}", space.name()));
-            batch(Some(space), "link set lo up");
+            space.make();
         }
         wires();
+        until("the wires are ready", settled);
         let (ready, is_ready) = std::sync::mpsc::channel();
         begin(Space::Internet, move || origin::serve(ready));
         is_ready.recv().unwrap();
@@ -171,22 +173,17 @@ fn run(script: &str) {
     assert!(sh.wait().unwrap().success(), "{script}");
 }
 
-/// Has `ip` do things, one a line.
-fn batch(space: Option<Space>, lines: &str) {
-    let mut command = Command::new("ip");
-    if let Some(space) = space {
-        command.args(["-n", space.name()]);
-    }
-    let mut ip = command.args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    ip.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    assert!(ip.wait().unwrap().success(), "ip could not do: {lines}");
-}
-
 /// The wires and what is on them. Of the gateway's own routes all lead by the first way out, and its filters are strict:
 /// what leaves and comes back by the second one does so by the script alone.
 fn wires() {
     for space in Space::ALL {
-        let settings = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=1"];
+        let settings = [
+            "net.ipv4.ip_forward=1",
+            "net.ipv6.conf.all.forwarding=1",
+            "net.ipv4.conf.all.rp_filter=1",
+            // Nobody else has an address on these wires (ip-sysctl.rst).
+            "net.ipv6.conf.default.accept_dad=0",
+        ];
         done(within(space, "sysctl").args(["-q", "-w"]).args(settings));
     }
     batch(
@@ -234,6 +231,13 @@ fn wires() {
         add(Space::Clients, family.gateway);
         add(Space::Gateway, family.wans[0][1]);
     }
+}
+
+/// Each wire's end gets an address by itself, some time after its wire.
+fn settled() -> bool {
+    let show = |space| done(within(space, "ip").args(["-6", "-o", "address", "show", "scope", "link", "-tentative"]));
+    let ends = [(Space::Clients, 1), (Space::Gateway, 3), (Space::Internet, 2)];
+    ends.into_iter().all(|(space, ends)| show(space).lines().count() == ends)
 }
 
 fn configuration() -> String {

@@ -6,8 +6,8 @@ use std::process::{Child, Stdio};
 
 use super::World;
 use super::build::until;
-use super::map::Space;
 use super::process::within;
+use super::sandbox::Space;
 
 /// tcpdump, on one wire.
 pub struct Capture {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::map::Space;
+use super::sandbox::Space;
 use super::space::inside;
 
 /// How long an answer may take: a silent client's address is asked after two seconds, a name is looked up for two.

@@ -1,31 +1,6 @@
-//! Where everything is: namespaces, addresses, names.
+//! Where everything is: addresses, names.
 
 use std::net::IpAddr;
-
-/// A network namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
-    /// Everybody's machines.
-    Clients,
-    /// The gateway.
-    Gateway,
-    /// Beyond both ways out.
-    Internet,
-}
-
-impl Space {
-    /// All of them.
-    pub const ALL: [Space; 3] = [Space::Clients, Space::Gateway, Space::Internet];
-
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Space::Clients => "clients",
-            Space::Gateway => "gateway",
-            Space::Internet => "internet",
-        }
-    }
-}
 
 /// The addresses of one family.
 #[derive(Debug)]

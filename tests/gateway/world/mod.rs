@@ -6,7 +6,7 @@ mod client;
 mod map;
 mod origin;
 mod process;
-#[path = "../../lab/world/sandbox.rs"]
+#[path = "../../sandbox/mod.rs"]
 #[allow(dead_code)]
 mod sandbox;
 mod small;

@@ -1,14 +1,8 @@
 //! Programs of the world.
 
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use super::map::Space;
-
-/// This very program; the sandbox becomes it again.
-pub fn own() -> PathBuf {
-    std::env::current_exe().unwrap()
-}
+use super::sandbox::Space;
 
 /// A command inside a namespace.
 pub fn within(space: Space, program: &str) -> Command {

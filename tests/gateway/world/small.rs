@@ -4,8 +4,9 @@ use std::process::{Child, Stdio};
 
 use super::World;
 use super::build::{CLEARWAY, Record, until};
-use super::map::{Space, V4};
+use super::map::V4;
 use super::process::within;
+use super::sandbox::Space;
 
 /// The descriptors that it may open; that is room for so many.
 const DESCRIPTORS: usize = 256;

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::map::Space;
+use super::sandbox::Space;
 
 /// Begins something in a namespace.
 pub fn begin<T, F>(space: Space, work: impl FnOnce() -> F + Send + 'static) -> JoinHandle<T>

@@ -1,31 +1,6 @@
-//! Where everything is: namespaces, addresses, names.
+//! Where everything is: addresses, names.
 
 use std::net::{Ipv4Addr, SocketAddr};
-
-/// A network namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
-    /// Staff and clinicians.
-    Clients,
-    /// Whatever carries their traffic.
-    Gateway,
-    /// Beyond the link.
-    Internet,
-}
-
-impl Space {
-    /// All of them.
-    pub const ALL: [Space; 3] = [Space::Clients, Space::Gateway, Space::Internet];
-
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Space::Clients => "clients",
-            Space::Gateway => "gateway",
-            Space::Internet => "internet",
-        }
-    }
-}
 
 /// The gateway towards staff.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

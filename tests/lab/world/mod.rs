@@ -2,10 +2,11 @@
 
 mod map;
 mod process;
+#[path = "../../sandbox/mod.rs"]
 mod sandbox;
 mod wires;
 
-pub use map::{CLINIC, GATEWAY, NAMES, PORT, SOCIAL, Server, Space, clinician, staff};
+pub use map::{CLINIC, GATEWAY, NAMES, PORT, SOCIAL, Server, clinician, staff};
 pub use process::{Process, cpu_seconds};
-pub use sandbox::{descriptors, enter, inside, leave_on_signal, missing, runs};
+pub use sandbox::{Space, descriptors, enter, inside, leave_on_signal, missing, runs};
 pub use wires::{NEAR, World};

@@ -22,11 +22,6 @@ pub struct Process {
     errors: PathBuf,
 }
 
-/// This very program, for processes that play a part in the world.
-pub fn own() -> PathBuf {
-    std::env::current_exe().unwrap()
-}
-
 /// The same command inside a namespace.
 pub fn within(space: Space, priority: i32, program: &Path) -> Command {
     let mut command = Command::new("ip");

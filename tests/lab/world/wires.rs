@@ -1,12 +1,12 @@
 //! The three namespaces and what joins them.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::map::{CLINIC, CLINICIANS, GATEWAY, PEOPLE, SOCIAL, Space, clinician, staff};
-use super::process::{Process, own, within};
+use super::map::{CLINIC, CLINICIANS, GATEWAY, PEOPLE, SOCIAL, clinician, staff};
+use super::process::{Process, within};
+use super::sandbox::{Space, batch, own};
 use crate::link::{Link, Record};
 
 /// The gateway's side of the link, as a carrier knows it.
@@ -52,9 +52,8 @@ impl World {
         for space in Space::ALL {
             // Left by the scene before; the first has none.
             let _ = Command::new("ip").args(["netns", "del", space.name()]).stderr(Stdio::null()).status();
-            batch(None, &format!("netns add {}", space.name()));
+            space.make();
             set(space);
-            batch(Some(space), "link set lo up");
         }
         lan();
         let link = wan(link, dir);
@@ -145,17 +144,6 @@ fn dropped(space: Space, device: &str) -> u64 {
     let shown = Command::new("ip").args(["-n", space.name(), "-j", "-s", "link", "show", device]).output().unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     shown[0]["stats64"]["tx"]["dropped"].as_u64().expect("ip tells what was dropped")
-}
-
-/// Has `ip` do things, one a line.
-fn batch(space: Option<Space>, lines: &str) {
-    let mut command = Command::new("ip");
-    if let Some(space) = space {
-        command.args(["-n", space.name()]);
-    }
-    let mut ip = command.args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    ip.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    assert!(ip.wait().unwrap().success(), "ip could not do: {lines}");
 }
 
 /// Sets what every namespace is told; what this kernel does not have is left alone.

@@ -1,13 +1,15 @@
 //! The sandbox: namespaces of the kernel for processes, mounts and the network. When its first process ends, however it
 //! ends, the kernel kills every other in it and takes every device away; nothing can be left behind.
 
+mod space;
+
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::process::own;
+pub use space::{Space, batch, own};
 
 /// Set for what runs inside.
 const MARK: &str = "CLEARWAY_LAB_SANDBOX";
