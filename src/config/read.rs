@@ -110,7 +110,11 @@ fn read_all(path: &Path, now: Timestamp, shelf: &dyn Shelf, keep: Option<Keep>) 
         // Who only asks what the policy says need not be on the machine that has the keys and the lines.
         if keep.is_some_and(|keep| keep != Keep::Look) {
             lint::certificate::certificates(&problems, &parts.listeners, (shelf, keep == Some(Keep::Check)), now);
-            lint::egress::absent(&problems, &parts.egresses);
+            lint::here::egresses(&problems, &parts.egresses);
+        }
+        if keep == Some(Keep::Check) {
+            // Who runs finds out when it opens them.
+            lint::here::listeners(&problems, &parts.listeners);
         }
         lint::all::warn(&problems, &parts, &policy, now);
         (parts, policy)

@@ -96,7 +96,8 @@ impl DialError {
             DialError::Resolve { side, error: ResolveError::NotFound, .. } => Fault::new(*side, Reason::NameNotFound),
             DialError::Resolve { .. } => Fault::new(Side::Proxy, Reason::ResolverFailed),
             DialError::Denied(_) => Fault::new(Side::Policy, Reason::AddressDenied),
-            DialError::NoFamily(_) => Fault::new(Side::Origin, Reason::Unreachable),
+            // The origin has done nothing: this way out is not for its family.
+            DialError::NoFamily(_) => Fault::new(Side::Proxy, Reason::Unreachable),
             DialError::Connect { side, error, .. } => blame(*side, error),
             DialError::TimedOut { side, .. } => Fault::new(*side, Reason::ConnectTimeout),
             DialError::Parent(ParentError::Slow(_)) => Fault::new(Side::Parent, Reason::AnswerTimeout),
@@ -391,7 +392,7 @@ mod tests {
         {
             assert_eq!(order(egress, &[], &all).unwrap(), expected, "{egress:?}");
         }
-        let unreachable = Fault::new(Side::Origin, Reason::Unreachable);
+        let unreachable = Fault::new(Side::Proxy, Reason::Unreachable);
         assert_eq!(order(&from_v4, &[], &all[3..]), Err(unreachable));
         let many: Vec<String> = (0..100).map(|last| format!("192.0.2.{last}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

@@ -12,12 +12,15 @@ const BACK_OFF: Duration = Duration::from_millis(20);
 
 /// The next connection and who it is from.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
             Err(error) if belongs_to_the_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept; waiting for descriptors or memory to come back");
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "cannot accept; waiting for descriptors or memory to come back");
+                }
                 tokio::time::sleep(BACK_OFF).await;
             }
         }

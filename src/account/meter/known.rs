@@ -46,7 +46,10 @@ pub(super) const ENDINGS: &[(Side, &[Reason])] = &[
         Side::Policy,
         &[Reason::ClientNotAllowed, Reason::Blocked, Reason::PortRefused, Reason::AddressDenied, Reason::TubeFull],
     ),
-    (Side::Proxy, &[Reason::ResolverFailed, Reason::ProcessFull, Reason::Drained, Reason::Internal]),
+    (
+        Side::Proxy,
+        &[Reason::ResolverFailed, Reason::Unreachable, Reason::ProcessFull, Reason::Drained, Reason::Internal],
+    ),
 ];
 
 /// What a configuration says of labels. All combinations that it makes possible exist at 0 from the start.

@@ -1,4 +1,4 @@
-//! Ways out that nothing takes or that are not on this machine, and answers of `[dns] hosts` that could never be dialled.
+//! Ways out that nothing takes, and answers of `[dns] hosts` that could never be dialled.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use crate::config::check::egress::Draft;
 use crate::config::check::tube;
 use crate::config::problem::Problems;
 use crate::config::text::Placed;
-use crate::egress::{Guard, here};
+use crate::egress::Guard;
 
 /// Warns of every answer that `[guard] deny` refuses.
 pub(in crate::config) fn denied_answers(problems: &Problems, answers: &[(Name, Placed<IpAddr>)], guard: &Guard) {
@@ -28,23 +28,5 @@ pub(in crate::config) fn unused(problems: &Problems, egresses: &[Draft], tubes: 
         let message = format!("nothing leaves by egress `{}`: no tube names it", egress.id);
         let hint = format!("write `egress = \"{}\"` in a tube, or take the egress away", egress.id);
         problems.warning(name, message, hint);
-    }
-}
-
-/// Warns of sources and interfaces that are not on this machine. They may come later, so the gateway starts all the same.
-pub(in crate::config) fn absent(problems: &Problems, egresses: &[Draft]) {
-    for Draft { egress, source, interface, .. } in egresses {
-        for Placed { value, place } in source.iter().filter(|source| !here::has_address(source.value)) {
-            let message = format!("this machine has no address {value}, from which egress `{}` is to leave", egress.id);
-            let hint = "`ip address` lists those it has; until it has this one, whoever is sent this way is refused";
-            problems.warning(place, message, hint);
-        }
-        if let (Some(name), Some(place)) = (&egress.interface, interface)
-            && !here::has_interface(name)
-        {
-            let message = format!("this machine has no interface {name}, by which egress `{}` is to leave", egress.id);
-            let hint = "`ip link` lists those it has; until it has this one, whoever is sent this way is refused";
-            problems.warning(place, message, hint);
-        }
     }
 }

@@ -11,5 +11,5 @@ mod mistakes;
 mod settings;
 mod store;
 mod warnings;
-mod ways;
+mod here;
 mod world;

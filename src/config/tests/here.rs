@@ -1,4 +1,4 @@
-//! Ways out that are not on this machine.
+//! What is not on this machine.
 
 use super::world::{GATEWAY, POLICY, change, lines, now};
 use crate::config::{Keep, read};
@@ -32,5 +32,26 @@ fn a_source_or_interface_that_is_not_here_is_named_where_it_is_named_and_is_no_m
         }
         // Who only asks what the policy says may be on any machine.
         assert!(read(&file, now(), Keep::Look).problems.is_empty(), "{more}");
+    }
+}
+
+#[test]
+fn a_listener_on_an_address_that_is_not_here_is_warned_of_by_who_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clearway.toml");
+    std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+    for (address, expected) in [
+        ("127.0.0.1:3128", None),
+        ("0.0.0.0:3128", None),
+        ("[::1]:0", None),
+        ("192.0.2.77:3128", Some("192.0.2.77")),
+        ("[2001:db8::77]:3128", Some("2001:db8::77")),
+    ] {
+        std::fs::write(&file, change(GATEWAY, "127.0.0.1:3128", address)).unwrap();
+        let found = read(&file, now(), Keep::Check).problems;
+        let found: Vec<_> = found.iter().map(|problem| problem.message.clone()).collect();
+        let message = |gone| format!("this machine has no address {gone}, on which `staff` is to listen");
+        assert_eq!(found, expected.map(message).into_iter().collect::<Vec<_>>(), "{address}");
+        assert!(read(&file, now(), Keep::Write).problems.is_empty(), "{address}");
     }
 }
