@@ -129,6 +129,11 @@ fn run_with(path: &Path, taken: &mut Option<Taken>) -> Result<(), RunError> {
     let bulkheads = threads.bulkheads();
     threads.run(async {
         let signals = Signals::new().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
+        if let Some(taken) = taken {
+            // Others than those of its life, which begins when it is the gateway.
+            let stops = Signals::stops().map_err(|error| RunError::Machine("cannot listen for signals", error))?;
+            taken.stops = Some(stops);
+        }
         let daemon = Daemon::start(path, config, bulkheads)?;
         daemon.serve(link::wire(&daemon.carrier), daemon.until_told(signals), taken).await
     })
@@ -163,6 +168,20 @@ impl Signals {
             drain: signal(SignalKind::terminate())?,
             stop: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Those that end the process, once more.
+    fn stops() -> std::io::Result<[Signal; 2]> {
+        Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+    }
+}
+
+/// Waits for one of them.
+async fn told_to_stop(stops: Option<[Signal; 2]>) {
+    let Some([mut drain, mut stop]) = stops else { return std::future::pending().await };
+    tokio::select! {
+        _ = drain.recv() => {}
+        _ = stop.recv() => {}
     }
 }
 
@@ -240,7 +259,10 @@ impl Daemon {
         let prober = probe::start(&self.carrier).map_err(no_thread)?;
         let (listener, door) = self.door_over()?;
         let (admin, socket) = match taken.take() {
-            Some(taken) => self.take_over(taken, portal, door).await?,
+            Some(mut taken) => {
+                let stopped = told_to_stop(taken.stops.take());
+                self.take_over(taken, (portal, door), stopped).await?
+            }
             None => (None, door.settle().map_err(PortalError::from)?.keep()),
         };
         // From here on nothing can fail.
@@ -274,7 +296,7 @@ impl Daemon {
             tracing::warn!(%error, "addresses.json is out of date");
         }
         self.handed.set_admin(portal.admin().ok());
-        let door = Door::open(self, door).inspect_err(|error| {
+        let door = Door::open(self, door, portal.reclaims()).inspect_err(|error| {
             tracing::error!(%error, "there is no thread for upgrades: only a new start brings another program");
         });
         self.ready.store(true, Ordering::Release);

@@ -23,7 +23,7 @@ pub enum Nowhere {
     /// This gateway's own connection was brought back to it: it would go round in a circle.
     #[error("it is this gateway's own connection, brought back by a rule or a route")]
     Own,
-    /// Connection tracking does not know it.
+    /// Connection tracking does not know it, or the system cannot say whose an address is, as without a descriptor.
     #[error("where it was on its way to is not known: {0}")]
     Unknown(#[from] io::Error),
 }
@@ -46,10 +46,10 @@ pub fn destination(stream: &TcpStream, via: Via, client: IpAddr) -> Result<Socke
         Via::Redirect => redirected(stream)?,
     };
     let chosen = SocketAddr::new(chosen.ip().to_canonical(), chosen.port());
-    if is_here(chosen.ip()) {
+    if is_here(chosen.ip())? {
         return Err(Nowhere::Here);
     }
-    if is_here(client) {
+    if is_here(client)? {
         return Err(Nowhere::Own);
     }
     Ok(chosen)
@@ -66,13 +66,13 @@ fn redirected(stream: &TcpStream) -> io::Result<SocketAddr> {
 /// Whether an address is this machine's. The kernel says so at once, without a packet, and as things are now: an address may
 /// have come a second ago from the other gateway of a pair. To bind it would say so too, but for
 /// net.ipv4.ip_nonlocal_bind; to ask for the route would by netlink, which a hardened unit has no family for.
-fn is_here(address: IpAddr) -> bool {
+fn is_here(address: IpAddr) -> io::Result<bool> {
     if address.is_unspecified() || address.is_loopback() {
-        return true;
+        return Ok(true);
     }
     match address {
-        IpAddr::V4(address) => is_own_v4(address).unwrap_or(false),
-        IpAddr::V6(address) => is_own_v6(address).unwrap_or(false),
+        IpAddr::V4(address) => is_own_v4(address),
+        IpAddr::V6(address) => is_own_v6(address),
     }
 }
 
@@ -80,15 +80,19 @@ fn is_here(address: IpAddr) -> bool {
 /// sends. The route would not say: to a second address of one network one speaks from the first.
 fn is_own_v4(address: Ipv4Addr) -> io::Result<bool> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    Ok(socket.set_multicast_if_v4(&address).is_ok())
+    match socket.set_multicast_if_v4(&address) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What goes to an address of one's own leaves from that address (RFC 6724 section 5, rule 1).
 fn is_own_v6(address: Ipv6Addr) -> io::Result<bool> {
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
-    // The port is "discard"; nothing is sent to it.
-    socket.connect((address, 9))?;
-    Ok(socket.local_addr()?.ip() == address)
+    // The port is "discard"; nothing is sent to it. What has no route is not here.
+    let routed = socket.connect((address, 9)).is_ok();
+    Ok(routed && socket.local_addr()?.ip() == address)
 }
 
 /// What a plain request asks for, of a client that chose this address. The request gets the form that it would have had
@@ -197,7 +201,7 @@ mod tests {
             ("198.51.100.7", false),
             ("2001:db8::7", false),
         ] {
-            assert_eq!(is_here(address.parse().unwrap()), here, "{address}");
+            assert_eq!(is_here(address.parse().unwrap()).unwrap(), here, "{address}");
         }
     }
 

@@ -126,6 +126,18 @@ impl Portal {
         self.open.cancel();
     }
 
+    /// Brings the unix socket's file back to its place, where another process took it that then failed.
+    pub fn reclaims(&self) -> impl Fn() + Send + Sync + 'static {
+        let held = Arc::downgrade(&self.held);
+        move || {
+            if let Some(held) = held.upgrade()
+                && let Some(held) = held.get()
+            {
+                held.reclaim();
+            }
+        }
+    }
+
     /// Another handle of the socket that listens for the admin address.
     ///
     /// # Errors

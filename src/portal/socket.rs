@@ -7,7 +7,6 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt}
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// The admin socket's name in `state_dir`.
@@ -55,46 +54,49 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
-    /// Puts it in its place; who connected to the one before stays connected with that.
+    /// Puts it in its place; who connected to the one before stays connected with that, whose file is kept beside.
     ///
     /// # Errors
     /// Those of rename(2).
     pub fn settle(self) -> Result<Settled, SocketError> {
         let Unsettled { held, path } = self;
-        let swapped = renameat_with(CWD, &held.path, CWD, &path, RenameFlags::EXCHANGE);
-        // There may be nothing at its place, or a filesystem that cannot exchange (renameat2(2)): that cannot be undone.
-        let before = swapped.is_ok().then(|| held.path.clone());
-        if before.is_none() {
-            fs::rename(&held.path, &path).map_err(|source| SocketError::Io { path: path.clone(), source })?;
-        }
-        let now = SocketFile { identity: held.identity, path };
-        Ok(Settled { now: Some(now), before })
+        let before = beside(&path);
+        // What an upgrade before left. Where there is nothing to keep, or it may not be kept, nothing can be given back.
+        let _ = fs::remove_file(&before);
+        let _ = fs::hard_link(&path, &before);
+        fs::rename(&held.path, &path).map_err(|source| SocketError::Io { path: path.clone(), source })?;
+        Ok(Settled { now: Some(SocketFile { identity: held.identity, path }) })
     }
+}
+
+/// Where the file of the socket is that another one took the place of.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("before")
 }
 
 /// A socket at its place. Dropped, it gives way again to the one before.
 #[derive(Debug)]
 pub struct Settled {
     now: Option<SocketFile>,
-    before: Option<PathBuf>,
 }
 
 impl Settled {
     /// It stays; the file of the one before is removed.
     pub fn keep(mut self) -> Option<SocketFile> {
-        if let Some(before) = self.before.take() {
-            _ = fs::remove_file(before); // where it stays, the next upgrade removes it
+        let now = self.now.take();
+        if let Some(now) = &now {
+            _ = fs::remove_file(beside(&now.path)); // where there is one; what stays, the next upgrade removes
         }
-        self.now.take()
+        now
     }
 }
 
 impl Drop for Settled {
     fn drop(&mut self) {
-        if let (Some(now), Some(before)) = (&mut self.now, self.before.take())
-            && renameat_with(CWD, &now.path, CWD, &before, RenameFlags::EXCHANGE).is_ok()
+        if let Some(now) = self.now.take()
+            && now.is_there()
         {
-            now.path = before;
+            _ = fs::rename(beside(&now.path), &now.path);
         }
     }
 }
@@ -111,11 +113,28 @@ impl SocketFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    fn is_there(&self) -> bool {
+        is(self.identity, &self.path)
+    }
+
+    /// Brings its file back to its place, which another process took that did not live to give it back.
+    pub fn reclaim(&self) {
+        let before = beside(&self.path);
+        if is(self.identity, &before) && !self.is_there() {
+            _ = fs::rename(before, &self.path);
+        }
+    }
+}
+
+/// Whether this file is at a path.
+fn is((device, inode): (u64, u64), path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|about| (about.dev(), about.ino()) == (device, inode))
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|about| (about.dev(), about.ino()) == self.identity) {
+        if self.is_there() {
             _ = fs::remove_file(&self.path); // where it stays, the next start finds that nobody answers
         }
     }
@@ -233,6 +252,14 @@ mod tests {
         drop(settled);
         UnixStream::connect(&path).unwrap();
         assert!(before.accept().is_ok(), "what is taken back is as it was");
+        let (listener, unsettled) = bind_over(&path).unwrap();
+        // Killed just now.
+        std::mem::forget(unsettled.settle().unwrap());
+        drop(listener);
+        assert!(!answers(&path).unwrap());
+        held.reclaim();
+        assert!(answers(&path).unwrap(), "what cannot be given back is fetched");
+        held.reclaim();
         let (listener, unsettled) = bind_over(&path).unwrap();
         let settled = unsettled.settle().unwrap().keep().unwrap();
         UnixStream::connect(&path).unwrap();

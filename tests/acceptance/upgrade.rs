@@ -426,6 +426,13 @@ fn a_successor_that_breaks_off_at_the_last_moment_changes_nothing() {
     line.0.read_exact(&mut vec![0; sockets]).unwrap();
     line.say(&"Ready".into());
     assert!(line.hear()["drain_ms"].is_u64());
+    // Killed when it had taken the places of both sockets, and could not give them back.
+    for name in ["admin", "upgrade"] {
+        let [socket, before] = ["sock", "before"].map(|end| world.dir().join(format!("state/{name}.{end}")));
+        std::fs::hard_link(&socket, &before).unwrap();
+        std::fs::remove_file(&socket).unwrap();
+        drop(UnixListener::bind(&socket).unwrap());
+    }
     drop(line);
     until(PATIENCE, "the gateway to notice", || world.said().contains("a successor did not take over").then_some(()));
     let mut wire = Wire::tunnel(world.proxy(), &format!("{NEWS}:{}", origin.port()));
@@ -462,7 +469,7 @@ fn a_gateway_that_breaks_off_at_the_last_moment_keeps_its_sockets() {
         assert!(socket.accept().is_ok(), "{name} is another's");
     }
     let mut left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.retain(|name| name.to_string_lossy().ends_with(".new"));
+    left.retain(|name| [".new", ".before"].iter().any(|end| name.to_string_lossy().ends_with(end)));
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -514,4 +521,55 @@ fn who_asks_for_an_upgrade_need_not_stay_to_hear_what_came_of_it() {
     std::fs::rename(&good, &own).unwrap();
     until(PATIENCE, "the try to be over", || (!world.command("upgrade").stderr.contains("under way")).then_some(()));
     until(PATIENCE, "the first one to end", || world.exit());
+}
+
+#[test]
+fn who_is_told_to_stop_while_it_prepares_to_take_over_takes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    Setup::default().write(home.path());
+    let state = home.path().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    let upgrade = UnixListener::bind(state.join("upgrade.sock")).unwrap();
+    let mut command = Command::new(program());
+    command.args(["run", "--take-over", "-c"]).arg(home.path().join("clearway.toml")).stdin(Stdio::null());
+    let mut successor = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = Line(upgrade.accept().unwrap().0);
+    line.hear();
+    line.say(&serde_json::json!({ "Offer": { "version": "0", "pid": std::process::id(), "listeners": [] } }));
+    assert_eq!(line.hear(), "Ready");
+    kill_process(Pid::from_child(&successor), Signal::TERM).unwrap();
+    let ended = until(PATIENCE, "the successor to end", || successor.try_wait().unwrap());
+    let said = successor.wait_with_output().unwrap().stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(ended.code() == Some(70) && said.contains("told to stop before anything was taken over"), "{said}");
+    assert!(line.0.read(&mut [0]).is_ok_and(|read| read == 0), "it has said no more");
+}
+
+#[test]
+fn another_who_fails_to_take_over_is_not_taken_for_the_one_that_was_started() {
+    let world = World::start(&Setup { own_program: true, ..Setup::default() });
+    let own = world.dir().join("clearway");
+    let good = world.dir().join("good");
+    std::fs::rename(&own, &good).unwrap();
+    let go = world.dir().join("go");
+    assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
+    let begun = world.dir().join("begun");
+    let wait =
+        format!("#!/bin/sh\n: >{}\nread -r go <{}\nexec {} \"$@\"\n", begun.display(), go.display(), good.display());
+    std::fs::write(&own, wait).unwrap();
+    std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut asks = Command::new(program());
+    asks.args(["upgrade", "-c"]).arg(world.file()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let asks = asks.spawn().unwrap();
+    until(PATIENCE, "the successor to begin", || begun.exists().then_some(()));
+    let mut line = Line(UnixStream::connect(world.dir().join("state/upgrade.sock")).unwrap());
+    line.say(&serde_json::json!({ "protocol": 1, "version": "9", "pid": std::process::id() }));
+    line.hear();
+    drop(line);
+    until(PATIENCE, "the gateway to notice", || world.said().contains("a successor did not take over").then_some(()));
+    std::fs::write(&go, "go\n").unwrap();
+    let asked = asks.wait_with_output().unwrap();
+    assert!(asked.status.success(), "{}", world.said());
+    assert_eq!(world.ended(PATIENCE).code(), Some(0));
+    world.command("status").ok();
 }

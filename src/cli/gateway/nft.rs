@@ -24,6 +24,7 @@ pub fn run(config: &ConfigFile, undo: bool) -> Result<u8, u8> {
 /// What is needed before anything is done.
 const NEEDS: &str = "\
 set -eu
+lacks=
 PATH=$PATH:/usr/sbin:/sbin
 for program in nft ip; do
   command -v \"$program\" >/dev/null || { echo \"$program is missing; on Debian: apt-get install nftables iproute2\" >&2; exit 1; }
@@ -44,8 +45,8 @@ fn script(config: &Config, file: &Path) -> String {
              #   clearway gateway nft --undo | sudo sh    takes it away\n\
              #\n\
              # A reboot takes it away too: run it before the gateway starts. Of this machine's firewall and routes it touches\n\
-             # nothing but its own and rp_filter of egresses' interfaces, which is set to 2 and stays so: the table `inet clearway` of nftables (`nft list table inet clearway`), and what has\n\
-             # protocol {} in `ip rule` and `ip route show table all`.\n\n",
+             # nothing but its own: the table `inet clearway` of nftables (`nft list table inet clearway`), what has protocol {}\n\
+             # in `ip rule` and `ip route show table all`, and rp_filter of egresses' interfaces, which is set to 2 and stays so.\n\n",
             config.name,
             routes::PROTOCOL
         ),
@@ -53,7 +54,7 @@ fn script(config: &Config, file: &Path) -> String {
         format!("\n# What was made before goes first.\n{}", routes::cleared()),
         routes::brought_in(config, mark),
         format!("\nnft -f - <<'END'\n{}{}END\n", catch::CLEARED, catch::table(config, mark)),
-        // Last, for these end the script where an interface is not there.
+        // Last, for an interface may not be there.
         routes::ways_out(config),
     ]
     .concat()
@@ -104,11 +105,11 @@ mod tests {
             "ip -6 route add local default dev lo table 49642 protocol 203",
             "ip -4 rule add pref 10001 fwmark 32 lookup 49643 protocol 203",
             "ip -4 route add unreachable default metric 4294967294 table 49643 protocol 203",
-            "ip -4 route add default via 192.0.2.1 dev 'wan2' table 49643 protocol 203",
-            "echo 2 >'/proc/sys/net/ipv4/conf/wan2/rp_filter'",
+            "ip -4 route add default via 192.0.2.1 dev 'wan2' table 49643 protocol 203 || lacks=1",
+            "echo 2 >'/proc/sys/net/ipv4/conf/wan2/rp_filter' || lacks=1",
             "ip -6 rule add pref 10001 fwmark 32 lookup 49643 protocol 203",
             "ip -6 route add unreachable default metric 4294967294 table 49643 protocol 203",
-            "ip -6 route add default via 2001:db8::1 dev 'wan2' table 49643 protocol 203",
+            "ip -6 route add default via 2001:db8::1 dev 'wan2' table 49643 protocol 203 || lacks=1",
             "fib daddr type { local, broadcast, anycast, multicast } return",
             "fib saddr type local return",
             "meta l4proto tcp socket transparent 1 meta mark set 0xc1ea accept",
@@ -121,6 +122,10 @@ mod tests {
         for line in expected {
             assert!(found.contains(&line), "{line} is not in\n{script}");
         }
+        let last_rule =
+            found.iter().rposition(|line| line.contains("unreachable") || line.contains("rule add")).unwrap();
+        let first_way = found.iter().position(|line| line.ends_with("|| lacks=1")).unwrap();
+        assert!(last_rule < first_way, "an interface that is not there keeps nobody else's rule away");
         assert!(!script.contains("10.1.0.0"), "the clients of an explicit listener are told where to go");
     }
 

@@ -55,35 +55,43 @@ pub fn brought_in(config: &Config, mark: u32) -> String {
     text
 }
 
-/// The rules and routes of egresses. Pure.
+/// The rules and routes of egresses: rules and what holds without a route first, for all of them, then each way that is there.
+/// Pure.
 pub fn ways_out(config: &Config) -> String {
-    let mut text = String::new();
-    for (number, egress) in (1..).zip(&config.egress.egresses) {
-        if let (Some(mark), Some(interface)) = (egress.fwmark, &egress.interface) {
-            text.push_str(&way_out(egress, (mark, interface), (PREFERENCE + number, TABLE + number)));
-        }
+    let marked = (1..).zip(&config.egress.egresses).filter_map(|(number, egress)| {
+        let (mark, interface) = (egress.fwmark?, egress.interface.as_deref()?);
+        Some(way_out(egress, (mark, interface), (PREFERENCE + number, TABLE + number)))
+    });
+    let (rules, ways): (Vec<String>, Vec<String>) = marked.unzip();
+    if rules.is_empty() {
+        return String::new();
     }
-    text
+    let rules = rules.concat();
+    let ways = ways.concat();
+    format!(
+        "\n# What has the mark of an egress and finds its interface gone goes nowhere, and not by the table main into the clinical link.\n\
+         {rules}{ways}\n# An interface that is not there yet: its egress goes nowhere until this is run again.\n[ -z \"$lacks\" ] || exit 1\n"
+    )
 }
 
 fn rule(family: &str, preference: u32, mark: &str, table: u32) -> String {
     format!("ip {family} rule add pref {preference} fwmark {mark} lookup {table} protocol {PROTOCOL}\n")
 }
 
-/// An egress's own routes. What has its mark and finds its interface gone goes nowhere, and above all not by the table
-/// `main` into the clinical link. Those of a family for which it has neither a next hop nor a source are the machine's.
-fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table): (u32, u32)) -> String {
+/// An egress's own rules, and its routes. Those of a family for which it has neither a next hop nor a source are the
+/// machine's.
+fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table): (u32, u32)) -> (String, String) {
     let device = quoted(interface);
     // A comment ends with its line, whatever an egress is called.
     let id = egress.id.as_str().replace(|c: char| c.is_control(), "?");
-    let mut text = format!("\n# Egress `{id}`: what has its mark leaves by {device}.\n");
+    let (mut rules, mut ways) = (String::new(), format!("\n# Egress `{id}`: what has its mark leaves by {device}.\n"));
     let hops = [
         ("-4", egress.next_hop_v4.map(IpAddr::from), egress.source_v4.is_some()),
         ("-6", egress.next_hop_v6.map(IpAddr::from), egress.source_v6.is_some()),
     ];
     let no_hop = hops.iter().all(|(_, hop, _)| hop.is_none());
     if no_hop {
-        text.push_str("# It has no `next_hop`, which is right on a point-to-point link and nowhere else.\n");
+        ways.push_str("# It has no `next_hop`, which is right on a point-to-point link and nowhere else.\n");
     }
     for (family, hop, source) in hops {
         let any = egress.source_v4.is_none() && egress.source_v6.is_none() && family == "-4";
@@ -91,22 +99,23 @@ fn way_out(egress: &Egress, (mark, interface): (u32, &str), (preference, table):
             continue;
         }
         let via = hop.map(|hop| format!(" via {hop}")).unwrap_or_default();
-        text.push_str(&rule(family, preference, &mark.to_string(), table));
-        // First of the two: where the interface is not there, the script ends at the next.
-        text.push_str(&format!(
+        rules.push_str(&rule(family, preference, &mark.to_string(), table));
+        rules.push_str(&format!(
             "ip {family} route add unreachable default metric {LAST} table {table} protocol {PROTOCOL}\n"
         ));
-        text.push_str(&format!("ip {family} route add default{via} dev {device} table {table} protocol {PROTOCOL}\n"));
+        ways.push_str(&format!(
+            "ip {family} route add default{via} dev {device} table {table} protocol {PROTOCOL} || lacks=1\n"
+        ));
         if family == "-4" {
             // The table `main` leads back another way, and strict filters drop what comes by this one (ip-sysctl.rst).
-            text.push_str(&format!(
+            ways.push_str(&format!(
                 "# Answers come back by it too, though the main table leads elsewhere: loose, not off.\n\
-                 echo 2 >{}\n",
+                 echo 2 >{} || lacks=1\n",
                 quoted(&format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter"))
             ));
         }
     }
-    text
+    (rules, ways)
 }
 
 /// As one word of a shell, whatever is in it.

@@ -37,8 +37,8 @@ undo() {
 }
 
 @CUT@
-# The classes that an interface has: each with the one around it.
-shape() { tc class show dev "$1" 2>/dev/null | awk '{ print $3 ":" ($4 == "root" ? "root" : $5) }' | sort | tr '\n' ' '; }
+# The classes that an interface has: each with the one around it. fq_codel tells of its flows as classes, while it has some.
+shape() { tc class show dev "$1" 2>/dev/null | awk '$2 == "htb" { print $3 ":" ($4 == "root" ? "root" : $5) }' | sort | tr '\n' ' '; }
 
 # root DEVICE SHAPE: our HTB on an interface. One of another shape is made anew, one of the same is left, so that new rates
 # come into force without a packet lost.

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::follow;
 use super::line::{Line, LineError};
 use super::word::{Answer, Hello, Offer, PROTOCOL, Ready, Settled, Yours};
+use crate::base::clock;
 use crate::daemon::run::Daemon;
 use crate::portal::socket::{SocketFile, Unsettled};
 
@@ -26,6 +27,8 @@ pub const PREPARES: Duration = Duration::from_secs(120);
 /// Of all budgets, until the successor has split them for the first time.
 pub const AT_FIRST: f64 = 0.5;
 
+/// How long a successor that failed has to give back what it took.
+const GIVES_BACK: Duration = Duration::from_secs(2);
 /// Between two tries to accept.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
@@ -41,17 +44,25 @@ pub struct Door {
 type Talk = Arc<Mutex<Option<UnixStream>>>;
 
 impl Door {
-    /// Opens it: `socket` listens, and stands at its place in the state directory.
+    /// Opens it: `socket` listens, and stands at its place in the state directory. `reclaims` fetches the admin's file back to its
+    /// place after a successor that did not live to do so.
     ///
     /// # Errors
     /// When the system has no thread or no descriptor for it.
-    pub fn open(daemon: &Arc<Daemon>, (listener, socket): (UnixListener, Option<SocketFile>)) -> io::Result<Door> {
+    pub fn open(
+        daemon: &Arc<Daemon>,
+        (listener, socket): (UnixListener, Option<SocketFile>),
+        reclaims: impl Fn() + Send + 'static,
+    ) -> io::Result<Door> {
         let (wake, woken) = UnixStream::pair()?;
         let talk = Talk::default();
         let (daemon, talking) = (Arc::clone(daemon), Arc::clone(&talk));
         let work = move || {
-            serve(&daemon, &listener, &woken, &talking);
-            drop(socket);
+            let reclaims = || {
+                reclaims();
+                socket.as_ref().inspect(|socket| socket.reclaim());
+            };
+            serve(&daemon, (&listener, &reclaims), &woken, &talking);
         };
         let thread = thread::Builder::new().name("clearway-upgrade".into()).spawn(work)?;
         Ok(Door { wake: Some(wake), talk, thread: Some(thread) })
@@ -72,7 +83,7 @@ impl Drop for Door {
 }
 
 /// Until it is closed, or a successor has taken over and this process has ended its part.
-fn serve(daemon: &Arc<Daemon>, listener: &UnixListener, woken: &UnixStream, talking: &Talk) {
+fn serve(daemon: &Arc<Daemon>, (listener, reclaims): (&UnixListener, &impl Fn()), woken: &UnixStream, talking: &Talk) {
     loop {
         let mut waits = [PollFd::new(listener, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
         if poll(&mut waits, None).is_err() {
@@ -88,22 +99,21 @@ fn serve(daemon: &Arc<Daemon>, listener: &UnixListener, woken: &UnixStream, talk
         };
         // What is accepted is not as the listener is (accept(2)), but be sure.
         let _ = stream.set_nonblocking(false);
-        *talking.lock().unwrap_or_else(PoisonError::into_inner) = stream.try_clone().ok();
-        let over = Line::of(stream).and_then(|line| hand_over(daemon, line));
+        // Without a descriptor to break the talk off by, there is none.
+        let Ok(breaks) = stream.try_clone() else { continue };
+        *talking.lock().unwrap_or_else(PoisonError::into_inner) = Some(breaks);
+        let over = Line::of(stream).and_then(|line| hand_over(daemon, line, reclaims));
         *talking.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match over {
             Ok(true) => return,
             Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(%error, "a successor did not take over; this process goes on");
-                daemon.handed.tell(Err(format!("it did not take over: {error}")));
-            }
+            Err(error) => tracing::warn!(%error, "a successor did not take over; this process goes on"),
         }
     }
 }
 
 /// Hands over to a successor, and follows it until it or this process ends; whether it took over.
-fn hand_over(daemon: &Arc<Daemon>, mut line: Line) -> Result<bool, LineError> {
+fn hand_over(daemon: &Arc<Daemon>, mut line: Line, reclaims: &impl Fn()) -> Result<bool, LineError> {
     line.patience(Some(PROMPT))?;
     let hello: Hello = line.hear()?;
     if let Some(why) = refusal(daemon, &hello) {
@@ -113,39 +123,60 @@ fn hand_over(daemon: &Arc<Daemon>, mut line: Line) -> Result<bool, LineError> {
     }
     // What the successor reads is what is in force here until it takes over.
     let no_reload = daemon.reloading.blocking_lock();
+    let patience = match prepared(daemon, &mut line, &hello).and_then(|()| let_go(daemon, &mut line)) {
+        Ok(patience) => patience,
+        Err(error) => {
+            daemon.carrier.tubes.alone();
+            // It finds that nobody listens any more, and gives back what it took; one that is gone cannot.
+            let until = clock::now() + GIVES_BACK;
+            line.hang_up().gone(|| clock::now() > until);
+            reclaims();
+            let why = match &error {
+                LineError::Said(why) => why.clone(),
+                error => format!("it did not take over: {error}"),
+            };
+            daemon.handed.tell(hello.pid, why);
+            return Err(error);
+        }
+    };
+    let flows = daemon.carrier.live.count();
+    tracing::info!(pid = hello.pid, flows, patience_s = patience.as_secs(), "handed over; open flows go on here");
+    daemon.listeners.close();
+    daemon.ready.store(false, Ordering::Release);
+    daemon.notify.hands_over(hello.pid);
+    daemon.handed.over(&daemon.carrier, (hello.pid, patience));
+    drop(no_reload);
+    follow::until_gone(daemon, line, hello.pid);
+    Ok(true)
+}
+
+/// Offers what there is, and waits until the successor can take it over.
+fn prepared(daemon: &Daemon, line: &mut Line, hello: &Hello) -> Result<(), LineError> {
     tracing::info!(pid = hello.pid, version = hello.version, "a successor prepares");
-    offer(daemon, &mut line)?;
+    offer(daemon, line)?;
     line.patience(Some(PREPARES))?;
-    if let Ready::Failed(why) = line.hear()? {
-        tracing::error!(pid = hello.pid, "the successor cannot take over: {why}");
-        daemon.handed.tell(Err(why));
-        return Ok(false);
+    match line.hear()? {
+        Ready::Ready if daemon.draining.is_cancelled() => {
+            // It was told to stop meanwhile: that holds for what was to come after it.
+            Err(LineError::Said("the gateway is draining".to_owned()))
+        }
+        Ready::Ready => Ok(()),
+        Ready::Failed(why) => Err(LineError::Said(why)),
     }
-    if daemon.draining.is_cancelled() {
-        // It was told to stop meanwhile: that holds for what was to come after it.
-        return Err(io::Error::other("the gateway is draining").into());
-    }
-    // Until it has settled everything can be taken back.
+}
+
+/// Lets go; for how long open flows go on here. Until the successor has settled everything can be taken back.
+fn let_go(daemon: &Daemon, line: &mut Line) -> Result<Duration, LineError> {
     line.patience(Some(PROMPT))?;
     let tubes = &daemon.carrier.tubes;
     tubes.keep(AT_FIRST);
     let patience = daemon.state().config.upgrade_drain;
     let flows = daemon.carrier.live.count() as u64;
     let drain_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    let settled =
-        line.say(&Yours { told: (&tubes.told()).into(), flows, drain_ms }).and_then(|()| line.hear::<Settled>());
-    if let Err(error) = settled {
-        tubes.alone();
-        return Err(error);
-    }
-    tracing::info!(pid = hello.pid, flows, patience_s = patience.as_secs(), "handed over; open flows go on here");
-    daemon.listeners.close();
-    daemon.ready.store(false, Ordering::Release);
-    daemon.notify.hands_over(hello.pid);
-    daemon.handed.over(&daemon.carrier, patience);
-    drop(no_reload);
-    follow::until_gone(daemon, line, hello.pid);
-    Ok(true)
+    line.say(&Yours { told: (&tubes.told()).into(), flows, drain_ms })?;
+    // What it said in the moment in which this process gave up counts.
+    line.hear::<Settled>().or_else(|error| line.last_word::<Settled>().map_err(|_| error))?;
+    Ok(patience)
 }
 
 /// Why this process hands nothing over now.

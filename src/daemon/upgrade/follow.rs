@@ -45,7 +45,8 @@ fn each_tick(daemon: &Arc<Daemon>, line: &mut Line) -> Result<(), LineError> {
         tubes.heard(&Told::from(&tick.told));
         tubes.follow(&tick.lots.each_ref().map(Lot::from));
         let (flows, reloads) = (daemon.carrier.live.count() as u64, daemon.handed.reloads());
-        line.say(&Obeyed { told: (&tubes.told()).into(), flows, reloads })?;
+        let drains = daemon.draining.is_cancelled();
+        line.say(&Obeyed { told: (&tubes.told()).into(), flows, reloads, drains })?;
         if tick.generation != generation {
             generation = tick.generation;
             let reloads = Arc::clone(daemon);

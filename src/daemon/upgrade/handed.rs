@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -16,14 +16,13 @@ use crate::flow::Carrier;
 /// What a process takes to end beside the wait for its flows: their last records, and its threads.
 const LAST: Duration = Duration::from_secs(5);
 
-/// What came of a try.
-pub type Outcome = Result<(), String>;
-
 /// What there is to know of a hand-over.
 #[derive(Debug)]
 pub struct Handed {
-    /// Who waits for what comes of it.
-    asks: Mutex<Option<oneshot::Sender<Outcome>>>,
+    /// Who waits to hear why this successor fails.
+    asks: Mutex<Option<(u32, oneshot::Sender<String>)>>,
+    /// Who took over.
+    to: OnceLock<u32>,
     /// The admin's socket, for as long as it is this process's to give.
     admin: Mutex<Option<TcpListener>>,
     /// When this process is to have ended; `None`: it has not handed over.
@@ -42,6 +41,7 @@ impl Default for Handed {
     fn default() -> Self {
         Handed {
             asks: Mutex::default(),
+            to: OnceLock::new(),
             admin: Mutex::default(),
             end: watch::Sender::new(None),
             portal: CancellationToken::new(),
@@ -57,19 +57,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Handed {
-    /// Somebody waits for what comes of the next try.
-    pub fn ask(&self) -> oneshot::Receiver<Outcome> {
+    /// Somebody waits to hear why a successor fails, if it does.
+    pub fn ask(&self, pid: u32) -> oneshot::Receiver<String> {
         let (tell, told) = oneshot::channel();
-        *lock(&self.asks) = Some(tell);
+        *lock(&self.asks) = Some((pid, tell));
         told
     }
 
-    /// Tells what came of it.
-    pub fn tell(&self, outcome: Outcome) {
-        if let Some(asks) = lock(&self.asks).take() {
+    /// A successor failed, and this is why.
+    pub fn tell(&self, pid: u32, why: String) {
+        if let Some((_, asks)) = lock(&self.asks).take_if(|(asked, _)| *asked == pid) {
             // Who asked may have gone.
-            let _ = asks.send(outcome);
+            let _ = asks.send(why);
         }
+    }
+
+    /// Who took over, if somebody did.
+    pub fn to(&self) -> Option<u32> {
+        self.to.get().copied()
     }
 
     /// Another handle of the admin's socket.
@@ -83,13 +88,13 @@ impl Handed {
     }
 
     /// It is done: the successor serves.
-    pub fn over(&self, carrier: &Carrier, patience: Duration) {
+    pub fn over(&self, carrier: &Carrier, (pid, patience): (u32, Duration)) {
         self.set_admin(None);
+        let _ = self.to.set(pid);
         // Before anybody is woken who asks for it.
         self.end.send_replace(Some(clock::now() + patience));
         carrier.handed.cancel();
         carrier.leaving.cancel();
-        self.tell(Ok(()));
         self.portal.cancel();
     }
 

@@ -99,6 +99,9 @@ impl Before {
             lead.settled(tubes);
             told = Told::from(&obeyed.told);
             self.flows.store(obeyed.flows, Ordering::Relaxed);
+            if obeyed.drains {
+                daemon.draining.cancel();
+            }
             if obeyed.reloads > reloads {
                 reloads = obeyed.reloads;
                 daemon.reload_aside();

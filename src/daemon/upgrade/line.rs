@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -32,6 +33,9 @@ pub enum LineError {
     /// What it said makes no sense.
     #[error("the other process said what cannot be read: {0}")]
     Words(#[from] serde_json::Error),
+    /// It says why it cannot.
+    #[error("{0}")]
+    Said(String),
     /// It said too much at once.
     #[error("the other process said {0} bytes at once")]
     TooLong(u32),
@@ -85,6 +89,15 @@ impl Line {
             return Err(LineError::Stranger(peer.uid.as_raw()));
         }
         Ok(Line { peer: Peer(pidfd_open(peer.pid, PidfdFlags::empty()).ok()), stream })
+    }
+
+    /// Hears what the other has said already, and nothing more: it finds the line broken from now on.
+    ///
+    /// # Errors
+    /// When that is nothing, or makes no sense.
+    pub fn last_word<T: DeserializeOwned>(&mut self) -> Result<T, LineError> {
+        self.stream.shutdown(Shutdown::Both)?;
+        self.hear()
     }
 
     /// Says no more, and hears no more.
@@ -181,6 +194,9 @@ mod tests {
             assert_eq!(taken.local_addr().unwrap(), listener.local_addr().unwrap());
         }
         assert_eq!(other.hear::<u32>().unwrap(), 7);
+        one.say(&8).unwrap();
+        assert_eq!(other.last_word::<u32>().unwrap(), 8);
+        assert!(matches!(one.say(&9), Err(LineError::Broken(_))));
         drop(one);
         assert!(matches!(other.hear::<u32>(), Err(LineError::Broken(_))));
         assert!(matches!(other.take(), Err(LineError::Broken(_))));

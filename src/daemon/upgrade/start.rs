@@ -73,48 +73,45 @@ impl Daemon {
         if let Some(why) = self.before_drains() {
             return Err(why);
         }
-        let mut told = self.handed.ask();
         let mut successor = self.program.start()?;
         let pid = successor.id();
+        let mut told = self.handed.ask(pid);
         tracing::info!(pid, "started a successor");
-        let outcome = tokio::time::timeout(PREPARES, async {
+        let failed = tokio::time::timeout(PREPARES, async {
             loop {
                 tokio::select! {
-                    outcome = &mut told => return outcome.unwrap_or_else(|_| Err("the gateway stopped waiting".to_owned())),
+                    why = &mut told => return why.unwrap_or_else(|_| "the gateway stopped waiting".to_owned()),
+                    () = self.carrier.handed.cancelled() => return "another process has taken over".to_owned(),
                     () = tokio::time::sleep(LOOK) => {}
                 }
                 if let Ok(Some(status)) = successor.try_wait() {
                     let last = tokio::time::timeout(LAST_WORD, &mut told).await;
-                    return Err(ended(status, last.ok().and_then(Result::ok)));
+                    return ended(status, last.ok().and_then(Result::ok));
                 }
             }
         });
-        let outcome =
-            outcome.await.unwrap_or_else(|_| Err(format!("it was not ready within {} s", PREPARES.as_secs())));
+        let failed = failed.await.unwrap_or_else(|_| format!("it was not ready within {} s", PREPARES.as_secs()));
         // As long as this is held nothing is handed over; it may just have been.
-        let _none = self.reloading.lock().await;
-        if self.carrier.handed.is_cancelled() {
-            self.chores.spawn_on(reap(successor), self.carrier.bulkheads.runtime(Compartment::Rest));
-            return Ok(pid);
+        let no_reload = self.reloading.lock().await;
+        let outcome = if self.handed.to() == Some(pid) { Ok(pid) } else { Err(failed) };
+        if outcome.is_err() {
+            // One that ended is reaped; one that hangs is ended, and where its disk hangs that is waited for by nobody.
+            let _ = successor.kill();
         }
-        // One that ended is reaped, one that hangs is ended.
-        let _ = successor.kill();
-        let _ = successor.wait();
-        outcome.map(|()| pid)
+        drop(no_reload);
+        self.chores.spawn_on(reap(successor), self.carrier.bulkheads.runtime(Compartment::Rest));
+        outcome
     }
 }
 
 /// Why a successor that has ended did so.
-fn ended(status: ExitStatus, said: Option<Result<(), String>>) -> String {
-    match said {
-        Some(Err(why)) => why,
-        _ => format!("it ended before it was ready ({status}); see the log"),
-    }
+fn ended(status: ExitStatus, said: Option<String>) -> String {
+    said.unwrap_or_else(|| format!("it ended before it was ready ({status}); see the log"))
 }
 
 /// Takes note when a successor ends before this process does, so that nobody takes it for alive.
 async fn reap(mut successor: Child) {
     while let Ok(None) = successor.try_wait() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(LOOK).await;
     }
 }

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::signal::unix::Signal;
+
 use super::door::{AT_FIRST, FILE, PREPARES, PROMPT};
 use super::lead::Before;
 use super::line::{Line, LineError};
@@ -25,6 +27,9 @@ pub enum TakeError {
     /// It says why.
     #[error("nothing is handed over: {0}")]
     Refused(String),
+    /// Somebody told this process to stop.
+    #[error("told to stop before anything was taken over")]
+    Stopped,
     /// It broke off.
     #[error(transparent)]
     Line(#[from] LineError),
@@ -40,6 +45,8 @@ pub struct Taken {
     pub sockets: Vec<(Listening, TcpListener)>,
     /// The admin's.
     pub admin: Option<TcpListener>,
+    /// Signals to stop that come before this process is the gateway.
+    pub stops: Option<[Signal; 2]>,
 }
 
 impl Taken {
@@ -67,7 +74,7 @@ impl Taken {
         }
         let admin = offer.admin_said.map(|_| line.take()).transpose()?.map(TcpListener::from);
         tracing::info!(pid = offer.pid, version = offer.version, sockets = sockets.len(), "taking over");
-        Ok(Taken { line, offer, sockets, admin })
+        Ok(Taken { line, offer, sockets, admin, stops: None })
     }
 
     /// Says that it could not be done.
@@ -104,11 +111,17 @@ impl Daemon {
     pub(in crate::daemon) async fn take_over(
         self: &Arc<Self>,
         mut taken: Taken,
-        portal: &Portal,
-        door: Unsettled,
+        (portal, door): (&Portal, Unsettled),
+        stopped: impl Future<Output = ()>,
     ) -> Result<(Option<socket::Settled>, Option<SocketFile>), RunError> {
         let broke_off = || TakeError::from(LineError::from(io::Error::other("its thread broke off")));
-        let ready = aside(move || taken.ready().map(|yours| (yours, taken))).await.ok_or_else(broke_off)?;
+        let ready = aside(move || taken.ready().map(|yours| (yours, taken)));
+        let ready = tokio::select! {
+            biased;
+            // That holds for what this process would have become.
+            () = stopped => return Err(TakeError::Stopped.into()),
+            ready = ready => ready.ok_or_else(broke_off)?,
+        };
         let (yours, Taken { mut line, offer, .. }) = ready.map_err(TakeError::from)?;
         let patience = clock::now() + PROMPT / 2;
         self.carrier.tubes.keep(AT_FIRST);

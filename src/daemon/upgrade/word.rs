@@ -112,6 +112,9 @@ pub struct Obeyed {
     /// How often somebody told it to reload: that is meant for the other.
     #[serde(default)]
     pub reloads: u64,
+    /// Whether it was told to stop before it knew that it had handed over: that is meant for the other too.
+    #[serde(default)]
+    pub drains: bool,
 }
 
 /// [`Told`]
