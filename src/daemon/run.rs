@@ -295,7 +295,7 @@ impl Daemon {
         if let Err(error) = self.write_addresses() {
             tracing::warn!(%error, "addresses.json is out of date");
         }
-        self.handed.set_admin(portal.admin().ok());
+        self.handed.set_admin(portal.admin());
         let door = Door::open(self, door, portal.reclaims()).inspect_err(|error| {
             tracing::error!(%error, "there is no thread for upgrades: only a new start brings another program");
         });
@@ -343,7 +343,10 @@ impl Daemon {
         match self.wait(&mut signals).await {
             Told::Drain => self.drain(&mut signals).await,
             Told::HandedOver => self.outlast(&mut signals).await,
-            Told::Stop => self.notify.stops(Duration::ZERO),
+            Told::Stop => {
+                self.draining.cancel();
+                self.notify.stops(Duration::ZERO);
+            }
         }
         self.before_ends(Duration::ZERO).await;
         self.finish().await;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,8 +92,9 @@ pub struct Portal {
     socket: PathBuf,
     thread: JoinHandle<()>,
     unsettled: Mutex<Option<Unsettled>>,
-    held: Arc<OnceLock<SocketFile>>,
-    admin: TcpListener,
+    /// The thread's: its file goes when nobody listens any more.
+    held: Weak<OnceLock<SocketFile>>,
+    admin: Mutex<Option<TcpListener>>,
     /// Cancelled when it is to answer.
     open: CancellationToken,
 }
@@ -120,15 +121,15 @@ impl Portal {
 
     /// From now on it answers, and the one before no more.
     pub fn opens(&self, settled: Option<Settled>) {
-        if let Some(held) = settled.and_then(Settled::keep) {
-            let _ = self.held.set(held);
+        if let (Some(file), Some(held)) = (settled.and_then(Settled::keep), self.held.upgrade()) {
+            let _ = held.set(file);
         }
         self.open.cancel();
     }
 
     /// Brings the unix socket's file back to its place, where another process took it that then failed.
     pub fn reclaims(&self) -> impl Fn() + Send + Sync + 'static {
-        let held = Arc::downgrade(&self.held);
+        let held = Weak::clone(&self.held);
         move || {
             if let Some(held) = held.upgrade()
                 && let Some(held) = held.get()
@@ -138,17 +139,13 @@ impl Portal {
         }
     }
 
-    /// Another handle of the socket that listens for the admin address.
-    ///
-    /// # Errors
-    /// When there is no descriptor for it.
-    pub fn admin(&self) -> io::Result<TcpListener> {
-        self.admin.try_clone()
+    /// Another handle of the socket that listens for the admin address, once: whoever has it can give the address on.
+    pub fn admin(&self) -> Option<TcpListener> {
+        self.admin.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Waits for the thread, which ends within two seconds of the token's cancellation. Blocks.
     pub fn join(self) {
-        drop(self.held);
         if self.thread.join().is_err() {
             tracing::error!(side = "proxy", "the portal's thread panicked");
         }
@@ -182,14 +179,14 @@ pub fn serve(
         open.cancel();
         unix
     };
-    let holds = Arc::clone(&held);
+    let theirs = Arc::downgrade(&held);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PortalError::Thread)?;
     let doors = {
         let _entered = runtime.enter();
         Doors {
             tcp: tokio::net::TcpListener::from_std(tcp).map_err(failed)?,
             unix: tokio::net::UnixListener::from_std(unix).map_err(PortalError::Thread)?,
-            held: holds,
+            held,
             desk: Arc::new(Desk { gateway, history: Mutex::default() }),
             open: open.clone(),
             stop,
@@ -200,8 +197,8 @@ pub fn serve(
         .name("portal".into())
         .spawn(move || runtime.block_on(doors.run()))
         .map_err(PortalError::Thread)?;
-    let unsettled = Mutex::new(unsettled);
-    Ok(Portal { address, socket: place.socket.clone(), thread, unsettled, held, admin, open })
+    let (unsettled, admin) = (Mutex::new(unsettled), Mutex::new(Some(admin)));
+    Ok(Portal { address, socket: place.socket.clone(), thread, unsettled, held: theirs, admin, open })
 }
 
 struct Doors {
@@ -235,8 +232,9 @@ impl Doors {
             }
         }
         drop(self.tcp);
-        drop(self.unix);
+        // As long as it listens its file is no other's.
         drop(self.held);
+        drop(self.unix);
         self.tasks.close();
         // Each connection has its own, so this bound is only for a task that does not keep it.
         _ = tokio::time::timeout(GRACE * 2, self.tasks.wait()).await;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::acceptance::load::{self, Meter, Sink, Tunnel, Way};
 use crate::acceptance::{tool, until};
-use crate::world::{INSTALL, Machine, Wire};
+use crate::world::{FIRST, INSTALL, Machine, Wire};
 
 const TUNNELS: u64 = 500;
 /// Two hundred a second.
@@ -41,7 +41,7 @@ const WIDE: &str = r#"cd /etc/clearway
 /// told from what comes down.
 fn gateway() -> (Machine, Wire) {
     let machine = Machine::boot_alone();
-    machine.install("1.0.0");
+    machine.install(FIRST);
     let origins = machine.wire("eth1");
     let outside = origins.outside;
     machine.says(&format!(

@@ -118,6 +118,7 @@ fn hand_over(daemon: &Arc<Daemon>, mut line: Line, reclaims: &impl Fn()) -> Resu
     let hello: Hello = line.hear()?;
     if let Some(why) = refusal(daemon, &hello) {
         tracing::warn!(pid = hello.pid, version = hello.version, "nothing is handed over: {why}");
+        daemon.handed.tell(hello.pid, why.clone());
         line.say(&Answer::Refused(why))?;
         return Ok(false);
     }

@@ -100,8 +100,10 @@ impl Line {
         self.hear()
     }
 
-    /// Says no more, and hears no more.
+    /// Says no more, and hears no more, whoever else has a handle of the socket.
     pub fn hang_up(self) -> Peer {
+        // It may be over already.
+        let _ = self.stream.shutdown(Shutdown::Both);
         self.peer
     }
 

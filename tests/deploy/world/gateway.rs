@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::{Machine, packed, shared};
+use super::{FIRST, Machine, packed, shared};
 use crate::acceptance::tool;
 
 /// It takes a second or two; this machine may be busy, and the gateway too.
@@ -24,7 +24,7 @@ impl Machine {
     /// One with the package installed.
     pub fn with_gateway() -> Machine {
         let machine = Machine::boot();
-        machine.install("1.0.0");
+        machine.install(FIRST);
         machine
     }
 

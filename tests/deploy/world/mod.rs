@@ -6,4 +6,4 @@ mod packed;
 
 pub use gateway::INSTALL;
 pub use machine::{Machine, Wire};
-pub use packed::{packed, repository, shared};
+pub use packed::{FIRST, packed, repository, shared};
