@@ -117,13 +117,16 @@ fn holds(what: &str, looks: &[(Instant, u64)], ceiling: f64) {
     let rate = |(from, before): (Instant, u64), (to, after): (Instant, u64)| {
         (after - before) as f64 * 8.0 / (to - from).as_secs_f64()
     };
-    let rates: Vec<f64> = looks
-        .iter()
-        .filter_map(|from| looks.iter().find(|to| to.0 >= from.0 + WIDTH).map(|to| rate(*from, *to)))
-        .collect();
-    let most = rates.iter().copied().fold(0.0, f64::max);
+    let over = |width: Duration| -> Vec<f64> {
+        let until = |from: &(Instant, u64)| looks.iter().find(|to| to.0 >= from.0 + width).copied();
+        looks.iter().filter_map(|from| Some(rate(*from, until(from)?))).collect()
+    };
+    let rates = over(WIDTH);
+    let [most, in_a_second] =
+        [&rates, &over(Duration::from_secs(1))].map(|rates| rates.iter().copied().fold(0.0, f64::max));
     let mean = rate(looks[0], *looks.last().unwrap());
-    println!("{what}: at most {:.1} and on average {:.1} of {:.0} Mbit/s", most / 1e6, mean / 1e6, ceiling / 1e6);
+    let [ceiled, mbit, second, average] = [ceiling, most, in_a_second, mean].map(|rate| rate / 1e6);
+    println!("{what}: at most {mbit:.1} of {ceiled:.0} Mbit/s, {second:.1} in one second, {average:.1} on average");
     assert!(most <= ceiling * ABOVE, "{what}: {rates:.0?}");
     assert!(mean >= ceiling * 0.8, "{what}: {rates:.0?}");
 }
