@@ -1,5 +1,6 @@
 //! From a checked configuration to a plan and its ways out.
 
+use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,9 @@ pub fn plan(config: &Config, generation: u64) -> io::Result<Plan> {
     })
 }
 
+/// Where the system names its resolvers (resolv.conf(5)).
+const SYSTEM: &str = "/etc/resolv.conf";
+
 /// Builds plans with their ways out. A resolver outlives a reload that does not concern it, and keeps what it knows.
 pub struct Builder {
     clear: Kept,
@@ -40,10 +44,13 @@ pub struct Builder {
     tasks: TaskTracker,
 }
 
+/// By whom names are looked up: `[dns]`, and what the system says of its own servers where that names none.
+type Served = (egress::Dns, Option<String>);
+
 /// What a compartment keeps from plan to plan.
 struct Kept {
     origins: Origins,
-    resolver: Mutex<Option<(egress::Dns, Arc<Resolver>)>>,
+    resolver: Mutex<Option<(Served, Arc<Resolver>)>>,
     /// Names that it looks up at once.
     names: usize,
     /// Attempts to connect beside each flow's first.
@@ -91,13 +98,15 @@ impl Kept {
 
     fn resolver(&self, dns: &egress::Dns) -> Arc<Resolver> {
         let mut known = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, resolver)) = &*known
-            && of == dns
+        let system = dns.servers.is_empty().then(|| fs::read_to_string(SYSTEM).unwrap_or_default());
+        let served = (dns.clone(), system);
+        if let Some((by, resolver)) = &*known
+            && *by == served
         {
             return Arc::clone(resolver);
         }
         let resolver = Arc::new(Resolver::new(dns, self.names));
-        *known = Some((dns.clone(), Arc::clone(&resolver)));
+        *known = Some((served, Arc::clone(&resolver)));
         resolver
     }
 }

@@ -30,7 +30,7 @@ fn keepalived_takes_the_example_and_would_not_take_a_mistake_in_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
         let check =
-            "ip link add eth0 type veth peer name other; exec keepalived --config-test --log-console --use-file $0";
+            "ip link add eth1 type veth peer name other; exec keepalived --config-test --log-console --use-file $0";
         let mut inside = Command::new("unshare");
         inside.args(["--net", "sh", "-ec", check]).arg(file.path());
         let ran = tool::run(&mut inside, LIMIT);
@@ -115,7 +115,7 @@ impl Gateway {
     }
 
     fn has_the_address(&self) -> bool {
-        self.sh("ip -4 address show dev eth0").text().contains("10.1.1.10/24")
+        self.sh("ip -4 address show dev eth1").text().contains("10.1.1.10/24")
     }
 }
 
@@ -147,10 +147,10 @@ impl Drop for Gateway {
 fn when_one_of_a_pair_dies_the_other_has_the_address_and_keeps_it() {
     let (mut one, mut other) = (Gateway::new(), Gateway::new());
     let wire =
-        format!("ip link add eth0 netns {} type veth peer name eth0 netns {}", one.network.id(), other.network.id());
+        format!("ip link add eth1 netns {} type veth peer name eth1 netns {}", one.network.id(), other.network.id());
     tool::run(Command::new("sh").args(["-ec", &wire]), LIMIT).ok();
     for (gateway, address) in [(&one, "10.1.1.11"), (&other, "10.1.1.12")] {
-        gateway.sh(&format!("ip address add {address}/24 dev eth0; ip link set eth0 up; ip link set lo up")).ok();
+        gateway.sh(&format!("ip address add {address}/24 dev eth1; ip link set eth1 up; ip link set lo up")).ok();
     }
     one.start_clearway();
     other.start_clearway();

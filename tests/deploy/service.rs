@@ -212,3 +212,18 @@ END
     machine.says("systemctl start clearway-network && dpkg --purge clearway");
     assert_eq!((rules().as_str(), machine.says("ip rule | grep -c fwmark || true").as_str()), ("", "0"));
 }
+
+#[test]
+fn after_the_machines_resolvers_changed_a_reload_is_enough() {
+    let machine = Machine::with_gateway();
+    let asks = "curl -s -m 5 -o /dev/null -x http://127.0.0.1:3128 http://somewhere.example/";
+    machine.says(&format!("echo nameserver 127.0.0.1 >/etc/resolv.conf; clearway reload; {asks}"));
+    let server = std::net::UdpSocket::bind((machine.outside(), 53)).unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    machine.says(&format!("echo nameserver {} >/etc/resolv.conf; clearway reload", machine.outside()));
+    let asking = machine.command(asks).spawn().unwrap();
+    let mut query = [0; 512];
+    let read = server.recv(&mut query).unwrap();
+    assert!(query[..read].windows(9).any(|part| part == b"somewhere"), "{:?}", &query[..read]);
+    drop(asking.wait_with_output());
+}

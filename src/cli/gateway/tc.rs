@@ -157,19 +157,22 @@ fn renewal(config: &Config, file: &str, asked: &Tc, at: Timestamp) -> String {
     let staff: Vec<String> = asked.staff.iter().map(|staff| format!(" --staff {staff}")).collect();
     let mut text = format!(
         "\nHTB has no calendar: these ceilings hold until {}. For the peaks, have systemd renew them:\n\n\
-         [Unit]                                         # /etc/systemd/system/clearway-tc.service\n\
+         # /etc/systemd/system/clearway-tc.service\n\
+         [Unit]\n\
          After=network-online.target\n\
          [Service]\nType=oneshot\n\
          ExecStart=/bin/sh -c 's=$$(clearway gateway tc -c {file}{}) && printf \"%%s\\n\" \"$$s\" | sh'\n\
          [Install]\nWantedBy=multi-user.target\n\n\
-         [Timer]                                        # /etc/systemd/system/clearway-tc.timer\n",
+         # /etc/systemd/system/clearway-tc.timer\n\
+         [Timer]\n",
         local(config, next),
         staff.concat()
     );
     for time in times {
         let _ = writeln!(text, "OnCalendar=*-*-* {time}:00 {zone}");
     }
-    text + "AccuracySec=1s\n[Install]\nWantedBy=timers.target\n"
+    text + "AccuracySec=1s\n[Install]\nWantedBy=timers.target\n\n\
+            Then: systemctl daemon-reload && systemctl enable --now clearway-tc.service clearway-tc.timer\n"
 }
 
 /// The times of day at which a peak begins or ends within a week.
