@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::gateway::program;
+use crate::world::gateway::{place_program, program};
 use crate::world::load::{Meter, Sink, Tunnel, Way, runtime};
 use crate::world::setup::{CLINICAL, NEWS, NO_SOCIAL, SOCIAL};
 use crate::world::{Answer, Origin, Scrape, Setup, Wire, World, until};
@@ -245,12 +245,6 @@ fn what_fails_to_take_over_leaves_the_gateway_as_it_was_and_is_told_why() {
     let world = World::start(&Setup { own_program: true, ..Setup::default() });
     let mut wire = Wire::tunnel(world.proxy(), &format!("{NEWS}:{}", origin.port()));
     let own = world.dir().join("clearway");
-    let put = |text: &str| {
-        let fresh = world.dir().join("broken");
-        std::fs::write(&fresh, text).unwrap();
-        std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::rename(&fresh, &own).unwrap();
-    };
     let good = world.dir().join("good");
     std::fs::hard_link(&own, &good).unwrap();
     let mistake = Setup { policy: "default = \"maybe\"\n".to_owned(), ..Setup::default() };
@@ -262,8 +256,8 @@ fn what_fails_to_take_over_leaves_the_gateway_as_it_was_and_is_told_why() {
     ] {
         match what {
             "a mistake in the policy" => mistake.write(world.dir()),
-            "a program that ends" => put("#!/bin/sh\nexit 3\n"),
-            "what is no program" => put("\x7fELF and then nothing"),
+            "a program that ends" => place_program(b"#!/bin/sh\nexit 3\n", world.dir()),
+            "what is no program" => place_program(b"\x7fELF and then nothing", world.dir()),
             _ => std::fs::remove_file(&own).unwrap(),
         }
         let ran = crate::world::gateway::clearway(&["upgrade", "-c", world.file().to_str().unwrap()]);
@@ -506,8 +500,7 @@ fn who_asks_for_an_upgrade_need_not_stay_to_hear_what_came_of_it() {
     );
     let go = started.with_extension("go");
     assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
-    std::fs::write(&own, script).unwrap();
-    std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place_program(script.as_bytes(), world.dir());
     let mut asks = Command::new(program());
     asks.args(["upgrade", "-c"]).arg(world.file()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut asks = asks.spawn().unwrap();
@@ -556,8 +549,7 @@ fn another_who_fails_to_take_over_is_not_taken_for_the_one_that_was_started() {
     let begun = world.dir().join("begun");
     let wait =
         format!("#!/bin/sh\n: >{}\nread -r go <{}\nexec {} \"$@\"\n", begun.display(), go.display(), good.display());
-    std::fs::write(&own, wait).unwrap();
-    std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place_program(wait.as_bytes(), world.dir());
     let mut asks = Command::new(program());
     asks.args(["upgrade", "-c"]).arg(world.file()).stdin(Stdio::null()).stdout(Stdio::piped());
     let asks = asks.spawn().unwrap();

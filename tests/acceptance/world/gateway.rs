@@ -1,7 +1,7 @@
 //! A gateway of the test's own: its files, its process, its records.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -210,8 +210,17 @@ impl Drop for World {
 
 /// Puts a file of its own in the program's place, as a package does: another inode by the same name.
 fn replace_program(dir: &Path) {
+    place_program(&std::fs::read(program()).unwrap(), dir);
+}
+
+/// The same with this file. Another process writes it: what another thread starts meanwhile would inherit a descriptor that writes,
+/// and who has one keeps everybody from running the file (execve(2), ETXTBSY).
+pub fn place_program(file: &[u8], dir: &Path) {
     let fresh = dir.join("clearway.new");
-    std::fs::copy(program(), &fresh).unwrap();
+    let mut install = Command::new("install");
+    let mut install = install.args(["-m", "755", "/dev/stdin"]).arg(&fresh).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(file).unwrap();
+    assert!(install.wait().unwrap().success());
     std::fs::rename(fresh, dir.join("clearway")).unwrap();
 }
 
